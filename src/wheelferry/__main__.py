@@ -1,0 +1,5 @@
+"""`python -m wheelferry`."""
+
+from wheelferry.cli.app import main
+
+main()

@@ -1,0 +1,88 @@
+"""The top command: knows the others by name, and imports one when it is invoked."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Final
+
+import click
+
+from wheelferry import __version__
+
+COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "init": "Make a store in a directory.",
+        "promote": "Put what the local cache has, and the store lacks, into the store.",
+        "pull": "Put what the store has, and the local cache lacks, into the cache.",
+        "status": "Show what is in the cache, in the store, and in only one of them.",
+        "verify": "Check every object and every segment of the store.",
+        "config": "Show the configuration.",
+        "demo": "Show the main job on two runners in a temporary folder.",
+    }
+)
+"""Names of the commands and what they do; `commands/<name>.py` has `COMMAND`."""
+
+FAIL_OPEN: Final = frozenset({"promote", "pull"})
+"""Commands that run around jobs: even one that cannot be imported must not harm them."""
+
+_PACKAGE: Final = "wheelferry.cli.commands"
+
+
+class LazyGroup(click.Group):
+    """A group that lists its commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names, in the order of a first use."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module, and return the command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        found = import_module(f"{_PACKAGE}.{cmd_name}").COMMAND
+        return found if isinstance(found, click.Command) else None
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """List the commands from the table alone."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write how to switch everything off."""
+        del ctx
+        formatter.write_paragraph()
+        formatter.write_text(
+            "WHEELFERRY_DISABLE=1 makes every command do nothing and succeed."
+        )
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it so
+    del param
+    if value:
+        click.echo(f"wheelferry {__version__}")
+        ctx.exit()
+
+
+GROUP: Final = LazyGroup(
+    "wheelferry",
+    help=(
+        "Share finished wheels between the local uv caches of many runners, through a"
+        " store on NFS."
+    ),
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Show the version and exit.",
+        )
+    ],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)

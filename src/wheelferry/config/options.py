@@ -1,0 +1,146 @@
+"""The one table of settings: files, variables, flags and the reference follow from it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from wheelferry.config.values import (
+    INDEXES,
+    KINDS,
+    PATH,
+    PATHS,
+    PATTERNS,
+    RUNNER,
+    STORE_ID,
+    VERSIONS,
+    ValueKind,
+)
+
+
+class Option(NamedTuple):
+    """One setting.
+
+    Named tuples here and in `model`, not dataclasses: making a frozen dataclass with
+    slots costs about 0.8 ms, and a run of `pull` pays for each.
+
+    Attributes:
+        key: As in a file: `section.name`.
+        kind: Of its value.
+        default: In words, for the reference.
+        help: One sentence without its full stop, for the reference and for `--help`.
+        flag: On the command line, if it has one.
+        is_protected: Whether the system file's value is final.  So it is for all that
+            says where data goes, whom to trust and what is shared: a job must not be
+            able to change that by its environment.
+    """
+
+    key: str
+    kind: ValueKind
+    default: str
+    help: str
+    flag: str | None = None
+    is_protected: bool = True
+
+    @property
+    def variable(self) -> str:
+        """The environment variable's name."""
+        return f"WHEELFERRY_{self.key.replace('.', '_').upper()}"
+
+
+def _rules(verb: str, done: str) -> tuple[Option, ...]:
+    return (
+        Option(
+            key=f"{verb}.include",
+            kind=PATTERNS,
+            default="every package",
+            help=f"Packages to {verb}",
+            flag="--include",
+        ),
+        Option(
+            key=f"{verb}.exclude",
+            kind=PATTERNS,
+            default="none",
+            help=f"Packages that are never {done}, even if included",
+            flag="--exclude",
+        ),
+        Option(
+            key=f"{verb}.include_indexes",
+            kind=INDEXES,
+            default="every index",
+            help=f"Indexes whose packages are {done}",
+        ),
+        Option(
+            key=f"{verb}.exclude_indexes",
+            kind=INDEXES,
+            default="none",
+            help=f"Indexes, such as private ones, whose packages are never {done}",
+        ),
+        Option(
+            key=f"{verb}.kinds",
+            kind=KINDS,
+            default="every kind",
+            help=f"Kinds of entries to {verb}",
+        ),
+    )
+
+
+_TABLE: Final = (
+    Option(
+        key="store.path",
+        kind=PATH,
+        default="none; a store must be named",
+        help="Directory of the store, usually on an NFS mount",
+        flag="--store",
+    ),
+    Option(
+        key="store.id",
+        kind=STORE_ID,
+        default="any store that is found there",
+        help="Id that the store must have; with another one it counts as away",
+    ),
+    Option(
+        key="cache.path",
+        kind=PATH,
+        default="`$UV_CACHE_DIR`, else `$XDG_CACHE_HOME/uv`, else `~/.cache/uv`",
+        help="Root of the local uv cache",
+        flag="--cache",
+    ),
+    Option(
+        key="cache.state",
+        kind=PATH,
+        default="`<cache.path>.wheelferry`",
+        help=(
+            "Directory for this runner's own files; on the cache's filesystem, and"
+            " outside the cache"
+        ),
+        flag="--state",
+    ),
+    Option(
+        key="runner.name",
+        kind=RUNNER,
+        default="the host's name",
+        help="Name of this runner in the store; no two runners may share one",
+        flag="--runner",
+    ),
+    Option(
+        key="uv.versions",
+        kind=VERSIONS,
+        default="those found in `uv.paths`, and the formats already in the cache",
+        help="uv versions to restore entries for",
+        flag="--uv-version",
+        is_protected=False,
+    ),
+    Option(
+        key="uv.paths",
+        kind=PATHS,
+        default="`$PATH`",
+        help="Directories to look for uv in; what is found there is run",
+    ),
+    *_rules("promote", "promoted"),
+    *_rules("pull", "restored"),
+)
+
+OPTIONS: Final[Mapping[str, Option]] = MappingProxyType(
+    {option.key: option for option in _TABLE}
+)
+"""All settings by key, in the order of the reference."""

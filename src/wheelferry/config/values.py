@@ -1,0 +1,208 @@
+"""How the text of a setting becomes a value, and a value text.
+
+A parser takes one string and returns a value, or raises ValueError with the form that it
+expected.  Files give strings or arrays of strings, variables and flags give strings, so
+there is one parser per kind of value wherever it comes from.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias, cast
+
+Value: TypeAlias = str | Path | tuple[str, ...] | tuple[Path, ...] | None
+
+
+class ValueKind(NamedTuple):
+    """A kind of value.
+
+    Attributes:
+        form: What one looks like, for messages and the reference.
+        example: One, as TOML.
+        parse: Makes a value of one string, in which `~/` is resolved.
+        is_list: Whether a setting holds any number of them.
+        separator: Between the members of a list in a variable; None means blanks.
+        metavar: Stands for a value in `--help`.
+        is_path: Whether `~/` and, in a flag, relative paths are understood.
+    """
+
+    form: str
+    example: str
+    parse: Callable[[str], str | Path]
+    metavar: str
+    is_list: bool = False
+    separator: str | None = None
+    is_path: bool = False
+
+
+_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_VERSION = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
+_PATTERN = re.compile(r"[A-Za-z0-9._*?\[\]!-]+", re.ASCII)
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+def _parse_path(text: str) -> Path:
+    if not text.startswith("/"):
+        raise ValueError(PATH.form)
+    return Path(text)
+
+
+def _parse_id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise ValueError(STORE_ID.form)
+    return text
+
+
+def _parse_runner(text: str) -> str:
+    # The store has the last word on names; loaded late, as most runs have the default.
+    from wheelferry.store.layout import is_runner  # noqa: PLC0415
+
+    if not is_runner(text):
+        raise ValueError(RUNNER.form)
+    return text
+
+
+def _parse_version(text: str) -> str:
+    if not _VERSION.fullmatch(text):
+        raise ValueError(VERSIONS.form)
+    return text
+
+
+def _parse_pattern(text: str) -> str:
+    if not _PATTERN.fullmatch(text):
+        raise ValueError(PATTERNS.form)
+    return _SEPARATORS.sub("-", text).lower()
+
+
+def _parse_index(text: str) -> str:
+    if text != "pypi" and "://" not in text and "*" not in text:
+        raise ValueError(INDEXES.form)
+    return text
+
+
+def _parse_kind(text: str) -> str:
+    from wheelferry.uvcache.entry import Kind  # noqa: PLC0415 - only if it is set
+
+    known = [kind.value for kind in Kind]
+    if text not in known:
+        raise ValueError(f"one of {', '.join(known)}")
+    return text
+
+
+PATH = ValueKind(
+    form="an absolute path, or one that starts with ~/",
+    example='"/mnt/wheels"',
+    parse=_parse_path,
+    is_path=True,
+    metavar="DIR",
+)
+PATHS = ValueKind(
+    form=PATH.form,
+    example='["/opt/uv/bin", "~/.local/bin"]',
+    parse=_parse_path,
+    is_list=True,
+    separator=":",
+    is_path=True,
+    metavar="DIR",
+)
+STORE_ID = ValueKind(
+    form="32 lower-case hex digits, as `wheelferry init` printed them",
+    example='"0123456789abcdef0123456789abcdef"',
+    parse=_parse_id,
+    metavar="ID",
+)
+RUNNER = ValueKind(
+    form="at most 64 letters, digits, `.`, `_` and `-`, not starting with `.` or `-`",
+    example='"runner-07"',
+    parse=_parse_runner,
+    metavar="NAME",
+)
+VERSIONS = ValueKind(
+    form="a uv version such as 0.9.30",
+    example='["0.9.30", "0.13.9"]',
+    parse=_parse_version,
+    is_list=True,
+    metavar="VERSION",
+)
+PATTERNS = ValueKind(
+    form="a package name, in which `*`, `?` and `[...]` match as in a shell",
+    example='["numpy", "acme-*"]',
+    parse=_parse_pattern,
+    is_list=True,
+    metavar="PATTERN",
+)
+INDEXES = ValueKind(
+    form="the URL of an index, a URL pattern with `*`, or `pypi`",
+    example='["pypi", "https://wheels.example.com/*"]',
+    parse=_parse_index,
+    is_list=True,
+    metavar="URL",
+)
+KINDS = ValueKind(
+    form=(
+        "`registry-wheel`, `url-wheel`, `registry-sdist`, `url-sdist` or `git`:"
+        " where a wheel came from"
+    ),
+    example='["registry-wheel", "registry-sdist"]',
+    parse=_parse_kind,
+    is_list=True,
+    metavar="KIND",
+)
+
+
+def split_text(kind: ValueKind, text: str) -> list[str]:
+    """Return the strings that a variable's text holds: one, or those of a list."""
+    if not kind.is_list:
+        return [text.strip()]
+    return [part for part in text.split(kind.separator) if part]
+
+
+def parse_strings(kind: ValueKind, texts: Sequence[str], home: str) -> Value:
+    """Return the value that `texts` spell, one unless it is a list.
+
+    Raises ValueError with the form that was expected.
+    """
+    if not kind.is_list:
+        (text,) = texts
+        return kind.parse(_expand(kind, text, home))
+    members = [kind.parse(_expand(kind, text, home)) for text in texts]
+    # a parser makes members of one type
+    return cast("tuple[str, ...] | tuple[Path, ...]", tuple(dict.fromkeys(members)))
+
+
+def parse_toml(kind: ValueKind, value: object, home: str) -> Value:
+    """Return the value of a TOML key; raises ValueError."""
+    if not kind.is_list:
+        if not isinstance(value, str):
+            raise ValueError(f"a string: {kind.form}")
+        return parse_strings(kind, [value], home)
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise ValueError(f"an array of strings, each {kind.form}")
+    return parse_strings(kind, value, home)
+
+
+def render_value(value: Value) -> str:
+    """Return a value as TOML has it; an unset one as `-`."""
+    if value is None:
+        return "-"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_quote, value))}]"
+    return _quote(value)
+
+
+def encode_value(value: Value) -> str | list[str] | None:
+    """Return a value as JSON has it."""
+    if isinstance(value, tuple):
+        return [str(member) for member in value]
+    return None if value is None else str(value)
+
+
+def _expand(kind: ValueKind, text: str, home: str) -> str:
+    if kind.is_path and text.startswith("~/"):
+        return f"{home.rstrip('/')}{text[1:]}"
+    return text
+
+
+def _quote(value: str | Path) -> str:
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

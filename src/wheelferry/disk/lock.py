@@ -1,0 +1,60 @@
+"""Locks on files of the local disk, by flock(2), as uv takes them.
+
+Never used on the store: NFS would turn them into LOCK operations, with leases and grace
+periods (NFSv4), and into the waits that this project exists to avoid.
+"""
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class FileLock:
+    """A lock that is held; `close` or the end of a `with` block releases it."""
+
+    path: Path
+    fd: int
+
+    def is_current(self) -> bool:
+        """Return whether the path still names the file we locked.
+
+        `uv cache clean` may have removed it; then this lock excludes nobody.
+        """
+        held = os.fstat(self.fd)
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            return False
+        return (held.st_dev, held.st_ino) == (there.st_dev, there.st_ino)
+
+    def close(self) -> None:
+        """Release the lock."""
+        os.close(self.fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def try_lock(path: Path, *, shared: bool, mode: int = 0o666) -> FileLock | None:
+    """Take a lock without waiting; return None if another process holds it.
+
+    Makes the lock file if need be (`mode` is subject to the umask), but not its
+    directory: raises FileNotFoundError then.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    except BaseException:
+        os.close(fd)
+        raise
+    return FileLock(path, fd)

@@ -1,0 +1,78 @@
+"""Which of the store's records to restore: pure.
+
+Several records may lie at one place of the cache: of other content (the same file name
+with other hashes), of another format (two uv versions that share a bucket's name), or
+with another pack (the same sdist built by two runners).
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from wheelferry.ops.left import Left
+from wheelferry.store.record import Digest
+from wheelferry.store.view import LightRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What to restore, one record per place, and what is left out."""
+
+    records: tuple[LightRecord, ...]
+    left: tuple[Left, ...]
+
+
+def choose(
+    records: Iterable[LightRecord],
+    *,
+    format_ids: Sequence[str],
+    missing: Collection[Digest],
+) -> Choice:
+    """Choose one record for each place in the cache.
+
+    Args:
+        records: The catalog.
+        format_ids: Formats to restore, the preferred ones first; others are left out.
+        missing: Packs that were found missing or damaged; another record is preferred.
+
+    Records whose hashes differ are ambiguous: nothing says which file is meant, so none
+    is restored.  A record without hashes yields to one that has them.
+    """
+    rank = {format_id: number for number, format_id in enumerate(format_ids)}
+    chosen: list[LightRecord] = []
+    left: list[Left] = []
+    for place in _by_place(r for r in records if r.format_id in rank).values():
+        hashed = [record for record in place if record.hashes]
+        if len({record.hashes for record in hashed}) > 1:
+            left.append(_ambiguous(hashed))
+            continue
+        chosen.append(
+            min(
+                hashed or place,
+                key=lambda r: (r.pack in missing, rank[r.format_id], r.pack),
+            )
+        )
+    return Choice(records=tuple(chosen), left=tuple(left))
+
+
+def subject_of(record: LightRecord) -> str:
+    """Name a record for people."""
+    return f"{record.name} {record.version} ({record.kind}, {record.format_id})"
+
+
+def _by_place(
+    records: Iterator[LightRecord],
+) -> Mapping[tuple[str, ...], list[LightRecord]]:
+    places: dict[tuple[str, ...], list[LightRecord]] = {}
+    for record in records:
+        bucket = record.format_id.partition("/")[0]
+        place = (bucket, record.shard, record.settings, record.stem)
+        places.setdefault(place, []).append(record)
+    return places
+
+
+def _ambiguous(records: list[LightRecord]) -> Left:
+    hashes = sorted({" ".join(record.hashes) for record in records})
+    return Left(
+        subject=subject_of(records[0]),
+        reason=f"ambiguous: the store has it with different hashes ({', '.join(hashes)})",
+    )

@@ -1,0 +1,60 @@
+"""The two tiers an operation works between, and what it needs to work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelferry.disk import Disk
+from wheelferry.events import Event, Level, Sink
+from wheelferry.store.base import Store
+from wheelferry.store.view import View
+
+STAGING = "staging"
+VIEW = "view.sqlite"
+UV_VERSIONS = "uv-versions.msgpack"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiers:
+    """One runner's cache and the store it shares.
+
+    Attributes:
+        cache: Root of the local uv cache; may not exist yet.
+        state: The runner's own directory for staging, spool and view: on the cache's
+            filesystem, outside the cache root (uv prunes what it does not know there).
+        store: The store, opened: its identity has been checked.
+        store_id: That identity.
+        view: The runner's view of the store's catalog.
+        runner: Name of this runner, as it appears in the store.
+        disk: What changes the disk.
+        emit: Where facts go.
+        now: This host's clock, in seconds since the epoch.
+    """
+
+    cache: Path
+    state: Path
+    store: Store
+    store_id: str
+    view: View
+    runner: str
+    disk: Disk
+    emit: Sink
+    now: Callable[[], float]
+
+    @property
+    def staging(self) -> Path:
+        """Where processes of this runner keep temporary files: `WorkDir`s."""
+        return self.state / STAGING
+
+    def refresh(self) -> None:
+        """Bring the view up to date; segments that cannot be read are reported."""
+        result = self.view.refresh(self.store)
+        for segment, message in result.bad:
+            self.emit(
+                Event(
+                    name="segment.refused",
+                    level=Level.WARNING,
+                    message=f"segment {segment[:12]} of the catalog is left out: {message}",
+                    fields={"segment": segment, "reason": message},
+                )
+            )

@@ -1,0 +1,1 @@
+"""The pack: one archive tree as one immutable, deterministic, compressed file."""

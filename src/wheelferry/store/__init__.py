@@ -1,0 +1,1 @@
+"""Tier 2: everything that knows how the store is laid out."""

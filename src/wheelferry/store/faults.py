@@ -1,0 +1,83 @@
+"""What an OSError of the store means: the one place where it becomes a StoreError."""
+
+import errno
+import os
+from pathlib import Path
+
+from wheelferry.errors import (
+    StoreError,
+    StoreFull,
+    StoreNotInitialised,
+    StoreReadOnly,
+    StoreUnavailable,
+)
+from wheelferry.store.layout import INFO
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REFUSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+
+class Faults:
+    """Translates for the store in `root`.
+
+    Each method returns the error, to be raised `from` the OSError.  `operation` is what
+    was tried, in the infinitive; `path` is what it was tried on.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def away(self) -> StoreNotInitialised:
+        """Return the error for a root without `wheelferry.json`."""
+        return StoreNotInitialised(
+            f"no {INFO} in {self._root}: the share is away (not mounted?), "
+            "or there never was a store",
+            hint="mount the share and try again; only for a new store, "
+            f"run `wheelferry init` on {self._root}",
+        )
+
+    def of_read(self, exc: OSError, operation: str, path: Path) -> StoreError:
+        """Return the error for a call that reads or lists."""
+        if exc.errno in _GONE:
+            return self._missing(operation, path)
+        hint = "check the mount of the share; a job can go on without the store"
+        if exc.errno in _REFUSED:
+            hint = (
+                "let this user read the store: its group, and the modes of "
+                f"{self._root} and what is below"
+            )
+        return StoreUnavailable(_say(exc, operation, path), hint=hint)
+
+    def of_write(self, exc: OSError, operation: str, path: Path) -> StoreError:
+        """Return the error for a call that changes something."""
+        if exc.errno in _FULL:
+            return StoreFull(
+                _say(exc, operation, path),
+                hint="make room on the share, or raise the quota",
+            )
+        if exc.errno in _REFUSED:
+            return StoreReadOnly(
+                _say(exc, operation, path),
+                hint="check that the share is mounted read-write, and that this user "
+                "is in the group that was given to `wheelferry init --group`",
+            )
+        return self.of_read(exc, operation, path)
+
+    def _missing(self, operation: str, path: Path) -> StoreError:
+        try:
+            there = (self._root / INFO).is_file()
+        except OSError:
+            there = False  # whatever the reason, what we need is not there
+        if not there:
+            return self.away()
+        return StoreUnavailable(
+            f"cannot {operation} {path}: it is missing from the store",
+            hint=f"run `wheelferry init` on {self._root} again: it makes the "
+            "directories that are missing, and leaves the rest alone",
+        )
+
+
+def _say(exc: OSError, operation: str, path: Path) -> str:
+    number = exc.errno or 0
+    return f"cannot {operation} {path}: [Errno {number}] {os.strerror(number)}"

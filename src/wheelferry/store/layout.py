@@ -1,0 +1,152 @@
+"""Names and paths inside a store: made here, and checked here when they are read back.
+
+Pure.  Every path is relative to the store's root, with `/`.  A name in a listing that
+its `parse_*` function refuses is not ours, or is not committed yet: listings skip it.
+"""
+
+import re
+from typing import Final
+
+from wheelferry.errors import ConfigError, RecordMalformed
+from wheelferry.store.record import Digest, SegmentId
+
+FORMAT_VERSION: Final = 1
+"""Of the directory as a whole; segments and packs carry versions of their own."""
+
+INFO: Final = "wheelferry.json"
+README: Final = "README"
+OBJECTS: Final = "objects"
+CATALOG: Final = "catalog"
+USAGE: Final = "usage"
+STAGING: Final = "staging"
+TRASH: Final = "trash"
+QUARANTINE: Final = "quarantine"
+
+PREFIXES: Final = tuple(f"{number:02x}" for number in range(256))
+"""Names of the directories under `objects/`."""
+
+DIRECTORIES: Final = (
+    OBJECTS,
+    *(f"{OBJECTS}/{prefix}" for prefix in PREFIXES),
+    CATALOG,
+    USAGE,
+    STAGING,
+    TRASH,
+    QUARANTINE,
+)
+"""All directories of a store, parents first."""
+
+TOP_LEVEL: Final = frozenset(
+    {INFO, README, OBJECTS, CATALOG, USAGE, STAGING, TRASH, QUARANTINE}
+)
+
+MAX_RUNNER_CHARS: Final = 64
+MAX_SEGMENT_BYTES: Final = 32 << 20
+"""A segment is read into memory as a whole; its other limits are its format's."""
+
+SEGMENT_SUFFIX: Final = ".seg"
+STAGED_SUFFIX: Final = ".tmp"
+
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_RUNNER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", re.ASCII)
+# What file servers and filesystems put into the root of an export by themselves.
+_SERVER_OWNED = re.compile(r"lost\+found|\.snapshots?|\.zfs|\.nfs[0-9a-f]+", re.ASCII)
+_FOREIGN = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
+
+
+def parse_digest(text: str) -> Digest | None:
+    """Return `text` as a digest, or None if it is not one."""
+    return Digest(text) if _DIGEST.fullmatch(text) else None
+
+
+def check_digest(text: str) -> Digest:
+    """Return `text` as a digest; raise RecordMalformed if it is not one."""
+    digest = parse_digest(text)
+    if digest is None:
+        raise RecordMalformed(f"{text[:80]!r} is not a SHA-256 in lower-case hex")
+    return digest
+
+
+def is_server_owned(name: str) -> bool:
+    """Return whether a file server may have made that name in the root by itself."""
+    return _SERVER_OWNED.fullmatch(name) is not None
+
+
+def is_top_level(name: str) -> bool:
+    """Return whether a name in the root is ours, or the file server's."""
+    return name in TOP_LEVEL or is_server_owned(name)
+
+
+def is_store_id(text: str) -> bool:
+    """Return whether `text` can be the id of a store: 32 lower-case hex digits."""
+    return _UUID.fullmatch(text) is not None
+
+
+def is_runner(text: str) -> bool:
+    """Return whether `text` can be the name of a runner's directory."""
+    return _RUNNER.fullmatch(text) is not None
+
+
+def sanitise_runner(text: str) -> str:
+    """Return a runner name for `text`, such as a host name.
+
+    Characters other than `A-Z a-z 0-9 . _ -` become `-`, and at most
+    MAX_RUNNER_CHARS are kept.
+
+    Raises:
+        ConfigError: Nothing usable is left.
+    """
+    name = _FOREIGN.sub("-", text).lstrip(".-")[:MAX_RUNNER_CHARS]
+    if not is_runner(name):
+        raise ConfigError(
+            f"{text!r} cannot be made into a runner name",
+            hint="use letters, digits, `.`, `_` and `-`, as in `runner-07`",
+        )
+    return name
+
+
+def object_directory(digest: Digest) -> str:
+    """Return the path of the directory that an object is in."""
+    return f"{OBJECTS}/{check_digest(digest)[:2]}"
+
+
+def object_path(digest: Digest) -> str:
+    """Return the path of an object."""
+    return f"{object_directory(digest)}/{digest}"
+
+
+def parse_object_name(prefix: str, name: str) -> Digest | None:
+    """Return the digest that a name in `objects/<prefix>/` stands for, or None."""
+    digest = parse_digest(name)
+    return digest if digest is not None and digest.startswith(prefix) else None
+
+
+def segment_path(segment: SegmentId) -> str:
+    """Return the path of a segment."""
+    check_digest(segment)
+    return f"{CATALOG}/{segment}{SEGMENT_SUFFIX}"
+
+
+def parse_segment_name(name: str) -> SegmentId | None:
+    """Return the segment that a name in `catalog/` stands for, or None."""
+    stem = name.removesuffix(SEGMENT_SUFFIX)
+    if stem == name or not _DIGEST.fullmatch(stem):
+        return None
+    return SegmentId(stem)
+
+
+def staging_directory(runner: str) -> str:
+    """Return the path of a runner's own directory in `staging/`."""
+    return f"{STAGING}/{runner}"
+
+
+def staged_path(runner: str, unique: str) -> str:
+    """Return the path of a temporary file; `unique` is a UUID's 32 hex digits."""
+    return f"{STAGING}/{runner}/{unique}{STAGED_SUFFIX}"
+
+
+def is_staged_name(name: str) -> bool:
+    """Return whether a name in `staging/<runner>/` is of one of our temporary files."""
+    stem = name.removesuffix(STAGED_SUFFIX)
+    return stem != name and _UUID.fullmatch(stem) is not None

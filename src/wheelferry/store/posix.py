@@ -1,0 +1,251 @@
+"""A store in a directory that many machines mount, such as one on NFS.
+
+No lock of any kind is taken here, ever.  What makes that safe: files are complete before
+they have a name, names say what the content is, and nothing is changed afterwards.
+OSErrors become StoreErrors here and nowhere else.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from wheelferry.disk import Disk
+from wheelferry.errors import ObjectCorrupt, RecordMalformed, StoreNotInitialised
+from wheelferry.store import layout
+from wheelferry.store.base import PutOutcome, StoreInfo
+from wheelferry.store.faults import Faults
+from wheelferry.store.info import MAX_INFO_BYTES, decode_info
+from wheelferry.store.reading import (
+    ObjectReader,
+    Reads,
+    open_current,
+    read_whole,
+    size_current,
+)
+from wheelferry.store.record import Digest, SegmentId
+from wheelferry.store.staging import Staged, Staging
+
+
+class PosixStore:
+    """The store in the directory `root`; `base.Store` has the contracts.
+
+    Args:
+        root: The directory; it need not exist, `open` says so.
+        disk: What changes it.
+        runner: This runner's name in the store, as `layout.sanitise_runner` makes it.
+        reads: What reads it.
+    """
+
+    def __init__(
+        self, root: Path, *, disk: Disk, runner: str, reads: Reads | None = None
+    ) -> None:
+        self._root = root
+        self._reads = reads or Reads()
+        self._faults = Faults(root)
+        self._staging = Staging(root, disk=disk, runner=layout.sanitise_runner(runner))
+
+    @property
+    def location(self) -> str:
+        """The directory."""
+        return str(self._root)
+
+    def open(self, *, expected_id: str | None = None) -> StoreInfo:
+        """Read `wheelferry.json`; raise as `Store.open`, or StoreUnavailable.
+
+        A directory without it is a share that is away, never a new store.
+        """
+        path = self._root / layout.INFO
+        reader = self._open_file(path)
+        if reader is None:
+            raise self._faults.away()
+        with reader:
+            data = read_whole(reader, MAX_INFO_BYTES)
+        info = decode_info(data, location=self.location)
+        if expected_id is not None and info.id != expected_id:
+            raise StoreNotInitialised(
+                f"the store in {self._root} has the id {info.id}, "
+                f"but {expected_id} is configured",
+                hint="mount the right share, or change the configured store id if "
+                "the store was made anew",
+            )
+        return info
+
+    def put_object(
+        self, chunks: Iterable[bytes], *, digest: Digest, size_bytes: int
+    ) -> PutOutcome:
+        """Commit an object; see `Store.put_object`.
+
+        1. *look*: right size there already, nothing is done.
+        2. *stage*: write, fsync, close, in `staging/<runner>/`; digest and size are
+           compared with what was promised.  A kill leaves a file for `sweep_staging`.
+        3. *look again*: another host was faster, ours is discarded.
+        4. *commit*: rename into `objects/`.  This is the commit point; a kill before it
+           leaves the staged file, one after it the whole object, which no record names
+           yet: an orphan.
+        """
+        target = self._root / layout.object_path(digest)
+        if self._size(target) == size_bytes:
+            return PutOutcome.ALREADY_PRESENT
+        staged = self._stage(chunks, target)
+        if (staged.digest, staged.size_bytes) != (digest, size_bytes):
+            self._staging.discard(staged)
+            raise ObjectCorrupt(
+                f"object {digest} of {size_bytes} bytes was not written to "
+                f"{self._root}: its {staged.size_bytes} bytes have the SHA-256 "
+                f"{staged.digest}",
+                hint="check this machine's disk and memory, then promote again",
+            )
+        there = self._size(target)
+        if there == size_bytes:
+            self._staging.discard(staged)
+            return PutOutcome.ALREADY_PRESENT
+        self._commit(staged, target)
+        return PutOutcome.COMMITTED if there is None else PutOutcome.REPLACED
+
+    def open_object(self, digest: Digest) -> BinaryIO | None:
+        """Open an object for reading, or return None; see `Store.open_object`."""
+        path = self._root / layout.object_path(digest)
+        return self._open_file(path)
+
+    def object_size(self, digest: Digest) -> int | None:
+        """Return an object's size in bytes, or None if it is missing now."""
+        return self._size(self._root / layout.object_path(digest))
+
+    def list_objects(self) -> Iterator[tuple[Digest, int]]:
+        """Yield all objects and their sizes; foreign names and non-files are skipped."""
+        for prefix in layout.PREFIXES:
+            directory = self._root / layout.OBJECTS / prefix
+            for name in sorted(self._list(directory)):
+                digest = layout.parse_object_name(prefix, name)
+                if digest is None:
+                    continue
+                # A name that is gone again, or is no file, has no size.
+                if (size_bytes := self._size(directory / name)) is not None:
+                    yield digest, size_bytes
+
+    def list_foreign(self) -> Iterator[tuple[str, str]]:
+        """Yield what does not belong into the store; see `Store.list_foreign`."""
+        from wheelferry.store.foreign import find_foreign  # noqa: PLC0415 (for verify)
+
+        try:
+            yield from find_foreign(self._root, self._reads)
+        except OSError as exc:
+            raise self._faults.of_read(exc, "list", self._root) from exc
+
+    def look_again(self, digests: Iterable[Digest]) -> list[Digest]:
+        """Return those of `digests` that are missing now."""
+        wanted = list(digests)
+        for directory in sorted({layout.object_directory(d) for d in wanted}):
+            path = self._root / directory
+            try:
+                # Hits too must be current here: a name that gc has removed a moment
+                # ago is believed to be there until its directory is opened.
+                self._reads.look_into(path)
+            except OSError as exc:
+                raise self._faults.of_read(exc, "look into", path) from exc
+        return [digest for digest in wanted if self.object_size(digest) is None]
+
+    def list_segments(self) -> frozenset[SegmentId]:
+        """Return the segments in `catalog/`, by one listing."""
+        names = self._list(self._root / layout.CATALOG)
+        found = map(layout.parse_segment_name, names)
+        return frozenset(segment for segment in found if segment is not None)
+
+    def read_segment(self, segment: SegmentId) -> bytes | None:
+        """Return a segment's bytes, or None; see `Store.read_segment`."""
+        path = self._root / layout.segment_path(segment)
+        reader = self._open_file(path)
+        if reader is None:
+            return None
+        with reader:
+            is_huge = reader.size_bytes > layout.MAX_SEGMENT_BYTES
+            data = b"" if is_huge else read_whole(reader, layout.MAX_SEGMENT_BYTES)
+        if is_huge:
+            raise ObjectCorrupt(
+                f"segment {path} has more than {layout.MAX_SEGMENT_BYTES} bytes",
+                hint="it is no segment; move it out of the store",
+            )
+        if hashlib.sha256(data).hexdigest() != segment:
+            raise ObjectCorrupt(
+                f"segment {path} does not have the SHA-256 that is its name",
+                hint="check the store with `wheelferry verify`",
+            )
+        return data
+
+    def commit_segment(self, data: bytes) -> SegmentId:
+        """Add a segment to the catalog; see `Store.commit_segment`.
+
+        1. *stage*: write, fsync, close.  A kill leaves a file for `sweep_staging`.
+        2. *commit*: rename into `catalog/`, the commit point for all of its records.
+
+        The objects that it names must be committed before.
+        """
+        if len(data) > layout.MAX_SEGMENT_BYTES:
+            raise RecordMalformed(
+                f"a segment of {len(data)} bytes is more than {layout.MAX_SEGMENT_BYTES}"
+            )
+        segment = SegmentId(hashlib.sha256(data).hexdigest())
+        target = self._root / layout.segment_path(segment)
+        if self._size(target) != len(data):
+            self._commit(self._stage([data], target), target)
+        return segment
+
+    def sweep_staging(self, *, older_than_s: float) -> int:
+        """Remove this runner's abandoned files; see `Store.sweep_staging`."""
+        try:
+            return self._staging.sweep(older_than_s=older_than_s)
+        except OSError as exc:
+            directory = self._staging.directory
+            raise self._faults.of_write(exc, "sweep", directory) from exc
+
+    def _open_file(self, path: Path) -> ObjectReader | None:
+        try:
+            fd = open_current(self._reads, path)
+        except OSError as exc:
+            raise self._faults.of_read(exc, "open", path) from exc
+        if fd is None:
+            return None
+        return ObjectReader(fd, path, reads=self._reads, faults=self._faults)
+
+    def _size(self, path: Path) -> int | None:
+        try:
+            return size_current(self._reads, path)
+        except OSError as exc:
+            raise self._faults.of_read(exc, "look at", path) from exc
+
+    def _list(self, directory: Path) -> list[str]:
+        try:
+            return self._reads.list_names(directory)
+        except OSError as exc:
+            raise self._faults.of_read(exc, "list", directory) from exc
+
+    def _stage(self, chunks: Iterable[bytes], target: Path) -> Staged:
+        source = _Source(chunks)
+        try:
+            return self._staging.write(source)
+        except OSError as exc:
+            if exc is source.error:
+                raise
+            raise self._faults.of_write(exc, "write", target) from exc
+
+    def _commit(self, staged: Staged, target: Path) -> None:
+        try:
+            self._staging.commit(staged, target)
+        except OSError as exc:
+            raise self._faults.of_write(exc, "commit", target) from exc
+
+
+class _Source:
+    """Chunks that remember whether an OSError was theirs, and so not the store's."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.error: OSError | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._chunks
+        except OSError as exc:
+            self.error = exc
+            raise

@@ -1,0 +1,164 @@
+"""Reads as NFS wants them: current where it matters, and past a stale handle.
+
+A client remembers that a name is missing for up to half a minute, and believes that a
+directory is unchanged for as long.  Opening the directory makes it ask the server, so a
+miss counts only after that.  Hits are believed at once: objects never change.
+"""
+
+import errno
+import io
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from wheelferry.store.faults import Faults
+
+# O_NONBLOCK: a FIFO in the place of an object must not hang us; files ignore it.
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_LOOK = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
+
+
+class Reads:
+    """The calls by which a store is read; a test can make any of them fail.
+
+    Methods raise plain OSError.
+    """
+
+    def open_file(self, path: Path) -> int:
+        """Open a file, not through a link, and return its descriptor."""
+        return os.open(path, _READ)
+
+    def look_into(self, directory: Path) -> None:
+        """Open a directory and close it: what is then said of its names is current."""
+        os.close(os.open(directory, _LOOK))
+
+    def list_names(self, directory: Path) -> list[str]:
+        """Return the names in a directory, as the server has them now."""
+        with os.scandir(directory) as entries:
+            return [entry.name for entry in entries]
+
+    def file_size(self, path: Path) -> int | None:
+        """Return the size of a regular file in bytes; None for anything else."""
+        found = os.lstat(path)
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def read_into(self, fd: int, buffer: memoryview) -> int:
+        """Read at the descriptor's position; return how many bytes, 0 at the end."""
+        return os.readv(fd, [buffer])
+
+
+def open_current(reads: Reads, path: Path) -> int | None:
+    """Open a regular file and return its descriptor; None if it is missing now.
+
+    Raises OSError, FileNotFoundError among them: then the directory is missing too.
+    """
+    fd = _open_or_miss(reads, path)
+    if fd is None:
+        reads.look_into(path.parent)
+        fd = _open_or_miss(reads, path)
+    if fd is None or stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
+
+
+def size_current(reads: Reads, path: Path) -> int | None:
+    """Return a regular file's size in bytes; None if it is missing now.
+
+    Raises OSError as `open_current`.
+    """
+    for attempt in range(2):
+        if attempt:
+            reads.look_into(path.parent)
+        try:
+            return reads.file_size(path)
+        except OSError as exc:
+            if exc.errno not in (errno.ENOENT, errno.ESTALE):
+                raise
+    return None
+
+
+def _open_or_miss(reads: Reads, path: Path) -> int | None:
+    try:
+        return reads.open_file(path)
+    except OSError as exc:
+        # ESTALE: removed on the server since the name was looked up.  ELOOP and ENXIO:
+        # a link or a socket, which is nothing of ours.
+        if exc.errno in (errno.ENOENT, errno.ESTALE, errno.ELOOP, errno.ENXIO):
+            return None
+        raise
+
+
+class ObjectReader(io.FileIO):
+    """An object opened for reading: unbuffered, seekable, errors translated.
+
+    When the server has forgotten the open file (ESTALE), the name is opened once more
+    and reading goes on where it was: one name always has the same content.
+    """
+
+    def __init__(self, fd: int, path: Path, *, reads: Reads, faults: Faults) -> None:
+        super().__init__(fd, "rb", closefd=True)
+        self._path = path
+        self._reads = reads
+        self._faults = faults
+
+    @property
+    def size_bytes(self) -> int:
+        """The file's size."""
+        return os.fstat(self.fileno()).st_size
+
+    def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]
+        """Read into `buffer`; return the number of bytes, 0 at the end.
+
+        Raises:
+            StoreUnavailable: The store failed, or the object was removed and this
+                medium does not keep open files.
+        """
+        view = memoryview(buffer).cast("B")
+        try:
+            return self._read_or_reopen(view)
+        except OSError as exc:
+            raise self._faults.of_read(exc, "read", self._path) from exc
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return up to `size` bytes, or all that are left if it is negative or None."""
+        if size is None or size < 0:
+            return self.readall()
+        block = bytearray(size)
+        count = self.readinto(block)
+        return bytes(memoryview(block)[:count])
+
+    def readall(self) -> bytes:
+        """Return all that is left; only for objects known to be small."""
+        blocks: list[bytes] = []
+        while block := self.read(1 << 20):
+            blocks.append(block)
+        return b"".join(blocks)
+
+    def _read_or_reopen(self, view: memoryview) -> int:
+        try:
+            return self._reads.read_into(self.fileno(), view)
+        except OSError as exc:
+            if exc.errno != errno.ESTALE:
+                raise
+            position = self.tell()
+            fresh = open_current(self._reads, self._path)
+            if fresh is None:
+                raise
+        try:
+            os.dup2(fresh, self.fileno(), inheritable=False)
+        finally:
+            os.close(fresh)
+        self.seek(position)
+        return self._reads.read_into(self.fileno(), view)
+
+
+def read_whole(reader: BinaryIO, size_bytes: int) -> bytes:
+    """Return the file's bytes, one more than `size_bytes` at most, in large reads."""
+    blocks: list[bytes] = []
+    left = size_bytes + 1
+    while left and (block := reader.read(min(left, 1 << 20))):
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks)

@@ -1,0 +1,190 @@
+"""Files of a store before they have their names: written, synced, then renamed.
+
+A runner writes only below `staging/<runner>/`, which it makes itself: the one directory
+of a store that `init` cannot make in advance.  Names are random, so that two processes,
+hosts or boots never meet.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wheelferry.disk import Disk
+from wheelferry.store.layout import (
+    is_staged_name,
+    staged_path,
+    staging_directory,
+)
+
+WRITE_BYTES: Final = 1 << 20
+FILE_MODE: Final = 0o444
+"""Of everything committed: nobody changes it, everyone who may enter may read it."""
+
+_GROUP_DIRECTORY: Final = 0o2775
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """A file that is complete and synced, and has only its temporary name.
+
+    Attributes:
+        path: Where it is.
+        digest: SHA-256 of the bytes that were written, in hex.
+        size_bytes: How many those were.
+    """
+
+    path: Path
+    digest: str
+    size_bytes: int
+
+
+class Staging:
+    """One runner's part of `staging/` in the store at `root`; raises plain OSError."""
+
+    def __init__(self, root: Path, *, disk: Disk, runner: str) -> None:
+        self._root = root
+        self._disk = disk
+        self._runner = runner
+        self._live: set[str] = set()
+
+    @property
+    def directory(self) -> Path:
+        """The runner's own directory; exists once something was staged."""
+        return self._root / staging_directory(self._runner)
+
+    def write(self, chunks: Iterable[bytes]) -> Staged:
+        """Write `chunks` to a new file, sync it, and return it; `commit` or `discard` it.
+
+        Steps: open, write in large blocks, set the mode if the umask took from it,
+        fsync, close.  Errors of earlier writes appear at the last two on NFS; so a file
+        that is returned has arrived.  Killed anywhere, it leaves a file that no reader
+        looks at and `sweep` removes.
+        """
+        path = self._root / staged_path(self._runner, os.urandom(16).hex())
+        self._live.add(path.name)
+        try:
+            fd = self._open(path)
+            try:
+                digest, size_bytes = self._fill(fd, chunks)
+                if stat.S_IMODE(os.fstat(fd).st_mode) != FILE_MODE:
+                    self._disk.set_mode(path, FILE_MODE)
+                self._disk.sync_file(fd)
+            finally:
+                os.close(fd)
+        except BaseException:
+            self._remove(path)
+            raise
+        return Staged(path=path, digest=digest, size_bytes=size_bytes)
+
+    def commit(self, staged: Staged, target: Path) -> None:
+        """Rename to `target`, the commit point, and make the name durable.
+
+        Killed before the rename: as in `write`.  After it: all of the file is there.
+        """
+        try:
+            self._disk.rename(staged.path, target)
+        except BaseException:
+            self._remove(staged.path)
+            raise
+        self._live.discard(staged.path.name)
+        # On NFS the rename is durable by itself and this one GETATTR; on a local
+        # filesystem it keeps a segment from surviving a pack that it names.
+        self._disk.sync_dir(target.parent)
+
+    def commit_new(self, staged: Staged, target: Path) -> bool:
+        """Give the file the name `target` unless that exists; return whether it did.
+
+        The commit point is one link(2), which is exact on NFS.  Killed after it: the
+        temporary name stays behind too, for `sweep`.
+        """
+        try:
+            made = self._disk.link_new(staged.path, target)
+            self._disk.sync_dir(target.parent)
+        finally:
+            self._remove(staged.path)
+        return made
+
+    def discard(self, staged: Staged) -> None:
+        """Remove a staged file that is not needed after all."""
+        self._remove(staged.path)
+
+    def sweep(self, *, older_than_s: float) -> int:
+        """Remove files that were not written to for so long; return how many.
+
+        Ages are differences between two times of the server: of the file, and of one
+        that is made for this.  Files that this process is writing are left alone, and
+        so is everything whose name is not one of ours.
+        """
+        try:
+            names = [path.name for path in self.directory.iterdir()]
+        except FileNotFoundError:
+            return 0
+        staged = [n for n in names if is_staged_name(n) and n not in self._live]
+        if not staged:
+            return 0
+        now_s = self._server_time_s()
+        removed = 0
+        for name in staged:
+            path = self.directory / name
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                if now_s - path.lstat().st_mtime > older_than_s:
+                    removed += self._disk.unlink(path)
+        return removed
+
+    def _server_time_s(self) -> float:
+        probe = self._root / staged_path(self._runner, os.urandom(16).hex())
+        self._disk.create_file(probe, b"")
+        try:
+            return probe.lstat().st_mtime
+        finally:
+            self._disk.unlink(probe)
+
+    def _open(self, path: Path) -> int:
+        try:
+            return self._disk.open_new(path, FILE_MODE)
+        except FileNotFoundError:
+            self._make_directory()
+        return self._disk.open_new(path, FILE_MODE)
+
+    def _make_directory(self) -> None:
+        # Not its parents: if `staging/` is missing, the share is away.
+        try:
+            self._disk.make_dir(self.directory)
+        except FileExistsError:
+            return
+        if self.directory.parent.stat().st_mode & stat.S_IWGRP:
+            # The same runner may promote as another user of the group tomorrow.
+            self._disk.set_mode(self.directory, _GROUP_DIRECTORY)
+
+    def _fill(self, fd: int, chunks: Iterable[bytes]) -> tuple[str, int]:
+        hasher = hashlib.sha256()
+        size_bytes = 0
+        for block in _in_blocks(chunks):
+            hasher.update(block)
+            self._disk.write(fd, block)
+            size_bytes += len(block)
+        return hasher.hexdigest(), size_bytes
+
+    def _remove(self, path: Path) -> None:
+        self._live.discard(path.name)
+        # Whatever made us give up is the error to show; what stays is swept later.
+        with contextlib.suppress(OSError):
+            self._disk.unlink(path)
+
+
+def _in_blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size_bytes = 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        size_bytes += len(chunk)
+        if size_bytes >= WRITE_BYTES:
+            yield waiting[0] if len(waiting) == 1 else b"".join(waiting)
+            waiting, size_bytes = [], 0
+    if size_bytes:
+        yield b"".join(waiting)

@@ -1,0 +1,1 @@
+"""Tier 1: everything that knows how uv lays out its cache."""

@@ -1,0 +1,62 @@
+"""Look at a cache that uv is working on: what vanishes is absent, links are not followed.
+
+`os` and `str` instead of `Path`: a scan of 1,000 entries makes about 10,000 calls here.
+"""
+
+import errno
+import os
+import stat
+
+_NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
+
+
+def walk_dirs(root: str, below: str, depth: int) -> list[str]:
+    """Return the directories `depth` levels below `root/below`, relative to `root`."""
+    found = [below]
+    for _ in range(depth):
+        found = [
+            f"{path}/{name}"
+            for path in found
+            for name in list_names(f"{root}/{path}", only_directories=True)
+        ]
+    return found
+
+
+def list_names(directory: str, *, only_directories: bool = False) -> list[str]:
+    """Return what a directory holds, sorted, without what uv is still working on."""
+    try:
+        with os.scandir(directory) as found:
+            return sorted(
+                entry.name
+                for entry in found
+                if entry.name[0] != "."
+                and not (only_directories and not entry.is_dir(follow_symlinks=False))
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def is_plain_dir(path: str) -> bool:
+    """Return whether it is a directory itself, and not a link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def read_small(path: str, limit_bytes: int) -> bytes | None:
+    """Return at most one byte more than the limit; None if there is no plain file.
+
+    Never follows a link, and never waits for the other end of a pipe.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        fd = os.open(path, flags)
+    except OSError as exc:
+        if exc.errno in _NO_FILE:
+            return None
+        raise
+    with open(fd, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        return file.read(limit_bytes + 1)

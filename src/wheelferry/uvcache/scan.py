@@ -1,0 +1,406 @@
+"""Find the settled entries of a uv cache: those that no writer will touch again.
+
+A downloaded wheel is settled when its pointer is there, which uv renames into place
+last; a built one when its link is there, or its `.whl` and `metadata.msgpack` (uv unzips
+it only when it installs it).  Reads pointers and directories, never archives.
+
+Never looked at: `.tmp*` and lock files, kinds `path` and `editable`, `.rev` pointers,
+revisions that their pointer does not name (any more), and all other buckets.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from wheelferry.errors import CacheError
+from wheelferry.uvcache.entry import EntryInfo, EntryKey, Kind
+from wheelferry.uvcache.formats import GIT_SHAPE, Family, find_bucket
+from wheelferry.uvcache.place import ARCHIVES
+from wheelferry.uvcache.pointer import (
+    MAX_POINTER_BYTES,
+    Pointer,
+    PointerMalformed,
+    decode_pointer,
+)
+from wheelferry.uvcache.reading import (
+    is_plain_dir,
+    list_names,
+    read_small,
+    walk_dirs,
+)
+from wheelferry.uvcache.wheelname import WheelName, parse_wheel_name
+
+MAX_METADATA_BYTES = 4 << 20
+_BUCKET = re.compile(r"(wheels|sdists)-v\d+")
+_KEY = re.compile(r"[0-9a-f]{16}")
+_RESTORED = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedEntry:
+    """An entry that is in a cache.
+
+    Attributes:
+        info: All of it but its tree.
+        archive: Its tree, unpacked; None if uv has not unpacked it.
+        wheel_file: The built `.whl`; None for downloaded ones.
+        urls: Where its file came from, as its pointer has it.
+        stamp: Identity of the files that make it up, to tell whether it was replaced.
+    """
+
+    info: EntryInfo
+    archive: Path | None
+    wheel_file: Path | None
+    urls: tuple[str, ...]
+    stamp: "Stamp"
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether Wheelferry put its archive there: it names archives by their pack."""
+        return self.archive is not None and is_restored_id(self.archive.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """Files by path, with inode, size in bytes and time of modification in ns."""
+
+    files: tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Something in the cache that is not an entry to share, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A bucket, or a shape in a known bucket, that this version cannot read.
+
+    Attributes:
+        name: Such as `wheels-v9` or `wheels-v8/array6`.
+        count: Number of pointers of that shape, or in that bucket, as far as it is laid
+            out as those before it.
+    """
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What a cache holds."""
+
+    entries: tuple[CachedEntry, ...]
+    skipped: tuple[Skipped, ...]
+    unknown: tuple[Unknown, ...]
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing is known in a cache that does hold something."""
+        return bool(self.unknown) and not self.entries
+
+
+def is_restored_id(archive_id: str) -> bool:
+    """Return whether an archive's name is the digest of a pack."""
+    return _RESTORED.fullmatch(archive_id) is not None
+
+
+def find_buckets(root: Path) -> tuple[str, ...]:
+    """Return the names of the wheel and sdist buckets in a cache, known or not."""
+    try:
+        names = os.listdir(root)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(sorted(name for name in names if _BUCKET.fullmatch(name)))
+
+
+def scan_cache(root: Path) -> Scan:
+    """Return all that a cache has to share; a cache that is not there has nothing.
+
+    What vanishes while it is looked at is left out.
+
+    Raises CacheError if the cache cannot be read.
+    """
+    scanner = _Scanner(root)
+    try:
+        for bucket in find_buckets(root):
+            scanner.scan_bucket(bucket)
+    except PermissionError as exc:
+        raise CacheError(
+            f"cannot read the uv cache: {exc.filename}: {exc.strerror}",
+            hint="run as the user whose jobs use this cache",
+        ) from exc
+    except OSError as exc:
+        raise CacheError(
+            f"cannot read the uv cache: {exc.filename}: {exc.strerror}",
+            hint=f"check the disk that holds {root}",
+        ) from exc
+    return scanner.result()
+
+
+def is_unchanged(entry: CachedEntry) -> bool:
+    """Return whether the files that make up an entry are those that were scanned."""
+    return entry.stamp == _stamp([path for path, *_ in entry.stamp.files])
+
+
+def _stamp(paths: Sequence[str]) -> Stamp | None:
+    files = []
+    for path in paths:
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        files.append((path, status.st_ino, status.st_size, status.st_mtime_ns))
+    return Stamp(files=tuple(files))
+
+
+class _Shard(NamedTuple):
+    """A directory that has pointers in it, or is a git commit's.
+
+    Attributes:
+        path: Absolute.
+        name: Of the package, where the shard has it; "" where only the wheel does.
+    """
+
+    kind: Kind
+    bucket: str
+    shard: str
+    path: str
+    name: str
+
+
+class _Source(NamedTuple):
+    """A pointer that was read; of git there is none."""
+
+    path: str
+    data: bytes
+    pointer: Pointer
+
+
+class _Scanner:
+    def __init__(self, root: Path) -> None:
+        self._root = os.path.abspath(root)
+        self._archives = f"{self._root}/{ARCHIVES}"
+        self._entries: list[CachedEntry] = []
+        self._skipped: list[Skipped] = []
+        self._unknown: Counter[str] = Counter()
+
+    def result(self) -> Scan:
+        unknown = sorted(self._unknown.items())
+        return Scan(
+            entries=tuple(self._entries),
+            skipped=tuple(self._skipped),
+            unknown=tuple(Unknown(name=name, count=count) for name, count in unknown),
+        )
+
+    def scan_bucket(self, bucket: str) -> None:
+        family = Family(bucket.partition("-")[0])
+        shards = self._shards(bucket, family)
+        if not find_bucket(bucket):
+            self._unknown[bucket] = sum(_count_pointers(s.path) for s in shards)
+        elif family is Family.WHEELS:
+            for shard in shards:
+                self._scan_wheels(shard)
+        else:
+            for shard in shards:
+                self._scan_sdist(shard)
+
+    def _shards(self, bucket: str, family: Family) -> Iterator[_Shard]:
+        is_wheels = family is Family.WHEELS
+        registry = Kind.REGISTRY_WHEEL if is_wheels else Kind.REGISTRY_SDIST
+        direct = Kind.URL_WHEEL if is_wheels else Kind.URL_SDIST
+        below_index = 1 if is_wheels else 2  # name, or name and version
+        # Where each kind is, how deep, and at which level the package's name is.
+        places = (
+            (registry, "pypi", below_index, 1),
+            (registry, "index", 1 + below_index, 2),
+            (direct, "url", 2 if is_wheels else 1, 2),
+            *(() if is_wheels else ((Kind.GIT, "git", 2, 3),)),
+        )
+        for kind, top, depth, name_at in places:
+            for shard in walk_dirs(f"{self._root}/{bucket}", top, depth):
+                levels = shard.split("/")
+                yield _Shard(
+                    kind=kind,
+                    bucket=bucket,
+                    shard=shard,
+                    path=f"{self._root}/{bucket}/{shard}",
+                    name=levels[name_at] if name_at < len(levels) else "",
+                )
+
+    def _scan_wheels(self, shard: _Shard) -> None:
+        for file in list_names(shard.path):
+            stem = file.removesuffix(".http")
+            if stem == file:
+                continue
+            source = self._read_source(f"{shard.path}/{file}", shard.bucket)
+            if source is None:
+                continue
+            wheel = _find_wheel_name(shard.name, stem, source.pointer.filename)
+            archive = f"{self._archives}/{source.pointer.target_id}"
+            if wheel is None:
+                self._skip(source.path, f"its name is not that of a {shard.name} wheel")
+            elif not is_plain_dir(archive):
+                self._skip(source.path, "its archive is missing")
+            else:
+                self._add(
+                    shard,
+                    EntryKey(
+                        kind=shard.kind, shard=shard.shard, settings="", stem=stem
+                    ),
+                    wheel,
+                    source,
+                    archive=archive,
+                    wheel_file=None,
+                    metadata_path=f"{shard.path}/{stem}.msgpack",
+                )
+
+    def _scan_sdist(self, shard: _Shard) -> None:
+        source = None
+        home = shard.path
+        if shard.kind.has_pointer:
+            source = self._read_source(f"{shard.path}/revision.http", shard.bucket)
+            if source is None:
+                return  # being downloaded, or from a local file (`revision.rev`)
+            home = f"{shard.path}/{source.pointer.target_id}"
+        self._scan_builds(shard, source, home, "")
+        for name in list_names(home):
+            if _KEY.fullmatch(name):
+                self._scan_builds(shard, source, f"{home}/{name}", name)
+
+    def _scan_builds(
+        self, shard: _Shard, source: _Source | None, home: str, settings: str
+    ) -> None:
+        names = set(list_names(home))
+        if any(name.startswith("hashes.") for name in names):
+            self._skip(home, "an archive inside a git repository")
+            return
+        for stem in sorted({name.removesuffix(".whl") for name in names}):
+            wheel = parse_wheel_name(stem)
+            if wheel is None:
+                continue
+            wheel_file = f"{home}/{stem}.whl" if f"{stem}.whl" in names else None
+            archive = self._follow(f"{home}/{stem}") if stem in names else None
+            if archive is None and not (wheel_file and "metadata.msgpack" in names):
+                continue  # being built
+            if shard.name not in ("", wheel.name):
+                self._skip(f"{home}/{stem}", f"its name is not that of {shard.name}")
+                continue
+            self._add(
+                shard,
+                EntryKey(
+                    kind=shard.kind, shard=shard.shard, settings=settings, stem=stem
+                ),
+                wheel,
+                source,
+                archive=archive,
+                wheel_file=wheel_file,
+                metadata_path=f"{home}/metadata.msgpack",
+                link=f"{home}/{stem}" if archive else None,
+            )
+
+    def _follow(self, link: str) -> str | None:
+        """Return the archive that a link leads to, if it is one of this cache.
+
+        Only the last component counts: uv before 0.11.17 wrote absolute links, and the
+        cache may have moved since.
+        """
+        try:
+            archive_id = os.readlink(link).rpartition("/")[2]
+        except OSError:  # it vanished, or is not a link
+            return None
+        archive = f"{self._archives}/{archive_id}"
+        return archive if archive_id and is_plain_dir(archive) else None
+
+    def _read_source(self, path: str, bucket: str) -> _Source | None:
+        rows = find_bucket(bucket)
+        try:
+            data = read_small(path, MAX_POINTER_BYTES)
+            if data is None:
+                return None
+            pointer = decode_pointer(
+                data, family=rows[0].family, framing=rows[0].framing
+            )
+        except PointerMalformed as exc:
+            if exc.shape is None:
+                self._skip(path, f"its pointer cannot be read: {exc}")
+            else:
+                self._unknown[f"{bucket}/{exc.shape}"] += 1
+            return None
+        if pointer.shape not in {row.shape for row in rows}:
+            self._unknown[f"{bucket}/{pointer.shape}"] += 1
+            return None
+        return _Source(path, data, pointer)
+
+    def _add(
+        self,
+        shard: _Shard,
+        key: EntryKey,
+        wheel: WheelName,
+        source: _Source | None,
+        *,
+        archive: str | None,
+        wheel_file: str | None,
+        metadata_path: str,
+        link: str | None = None,
+    ) -> None:
+        stamp = _stamp([p for p in (source and source.path, link, wheel_file) if p])
+        if stamp is None:
+            return
+        pointer = source.pointer if source else None
+        info = EntryInfo(
+            format_id=f"{shard.bucket}/{pointer.shape if pointer else GIT_SHAPE}",
+            key=key,
+            name=wheel.name,
+            version=wheel.version,
+            tags=wheel.tags,
+            hashes=pointer.hashes if pointer else (),
+            size_bytes=pointer.size_bytes if pointer else None,
+            pointer=source.data if source else b"",
+            metadata=self._read_metadata(metadata_path),
+        )
+        self._entries.append(
+            CachedEntry(
+                info=info,
+                archive=Path(archive) if archive else None,
+                wheel_file=Path(wheel_file) if wheel_file else None,
+                urls=pointer.find_urls() if pointer else (),
+                stamp=stamp,
+            )
+        )
+
+    def _read_metadata(self, path: str) -> bytes:
+        """Return the metadata; it is of use only for resolving, so b"" will do."""
+        data = read_small(path, MAX_METADATA_BYTES)
+        return b"" if data is None or len(data) > MAX_METADATA_BYTES else data
+
+    def _skip(self, path: str, reason: str) -> None:
+        self._skipped.append(
+            Skipped(path=path.removeprefix(f"{self._root}/"), reason=reason)
+        )
+
+
+def _find_wheel_name(name: str, stem: str, filename: str | None) -> WheelName | None:
+    """Return the parts of a wheel's file name, or None if it is of another package.
+
+    uv 0.5 has the name in the stem, 0.6.0 to 0.6.3 have it nowhere but in the shard, and
+    later ones have the file's name in the pointer (the stem may be shortened).
+    """
+    escaped = name.replace("-", "_")
+    given = filename.removesuffix(".whl") if filename else None
+    for text in (given,) if given else (stem, f"{escaped}-{stem}"):
+        wheel = parse_wheel_name(text)
+        if wheel is not None and wheel.name == name:
+            return wheel
+    return None
+
+
+def _count_pointers(directory: str) -> int:
+    return sum(name.endswith(".http") for name in list_names(directory))

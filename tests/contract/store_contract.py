@@ -1,0 +1,198 @@
+"""What every store must do, whatever it is made of; see `wheelferry.store.base.Store`.
+
+A class derived from `StoreContract` gives the fixture `new_store`, which returns a new
+handle on one and the same store each time, as another runner would have it.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import pytest
+
+from tests.support.records import digest_of, make_record
+from wheelferry.errors import ObjectCorrupt, RecordMalformed, StoreNotInitialised
+from wheelferry.store.base import PutOutcome, Store
+from wheelferry.store.record import Digest, SegmentId
+from wheelferry.store.segment import decode_segment, encode_segment
+
+NewStore: TypeAlias = Callable[[str], Store]
+
+DATA = bytes(range(256)) * 9000
+DIGEST = digest_of(DATA)
+
+
+def chunks(data: bytes = DATA) -> Iterator[bytes]:
+    """Yield `data` in pieces of odd sizes."""
+    stream = io.BytesIO(data)
+    while piece := stream.read(70_001):
+        yield piece
+
+
+class Untouchable:
+    """Chunks that nobody may take."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Fail."""
+        raise AssertionError("the store has this object")
+
+
+class StoreContract:
+    """The tests; derive from it, and give `new_store`."""
+
+    @pytest.fixture
+    def new_store(self) -> NewStore:
+        """Return a function from a runner's name to its store, opened."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, new_store: NewStore) -> Store:
+        """Return the store of one runner."""
+        return new_store("r1")
+
+    def put(self, store: Store, data: bytes = DATA) -> PutOutcome:
+        """Put an object that is made of `data`."""
+        return store.put_object(
+            chunks(data), digest=digest_of(data), size_bytes=len(data)
+        )
+
+    def test_open_gives_one_id_to_everyone(self, new_store):
+        """All runners see the same store."""
+        ids = {new_store(name).open().id for name in ("r1", "r2")}
+
+        assert len(ids) == 1
+        assert new_store("r1").open(expected_id=ids.pop()).format_version == 1
+
+    def test_open_refuses_another_id_and_names_both(self, store):
+        """A share mounted in the wrong place is not taken for ours."""
+        with pytest.raises(StoreNotInitialised) as caught:
+            store.open(expected_id="f" * 32)
+        assert "f" * 32 in caught.value.message
+        assert store.open().id in caught.value.message
+
+    def test_new_store_is_empty(self, store):
+        """Nothing is there, and nothing foreign."""
+        assert store.list_segments() == frozenset()
+        assert list(store.list_objects()) == []
+        assert list(store.list_foreign()) == []
+
+    def test_put_object_is_seen_by_others(self, new_store):
+        """What one runner commits, another reads, byte for byte."""
+        outcome = self.put(new_store("r1"))
+        other = new_store("r2")
+
+        assert outcome is PutOutcome.COMMITTED
+        assert other.object_size(DIGEST) == len(DATA)
+        with other.open_object(DIGEST) as stream:
+            assert stream.read(len(DATA) + 1) + stream.read(1) == DATA
+        assert list(other.list_objects()) == [(DIGEST, len(DATA))]
+        assert list(other.list_foreign()) == []
+
+    @pytest.mark.parametrize("data", [b"", b"x", bytes(3 << 20)], ids=len)
+    def test_put_object_takes_every_size(self, store, data):
+        """Empty and large ones too."""
+        assert self.put(store, data) is PutOutcome.COMMITTED
+        with store.open_object(digest_of(data)) as stream:
+            assert stream.read() == data
+
+    def test_put_object_again_takes_no_bytes(self, new_store):
+        """An object that is there is not read from the caller, nor written."""
+        self.put(new_store("r1"))
+        outcome = new_store("r2").put_object(
+            Untouchable(), digest=DIGEST, size_bytes=len(DATA)
+        )
+
+        assert outcome is PutOutcome.ALREADY_PRESENT
+
+    @pytest.mark.parametrize("wrong", [DATA[:-1], DATA + b"x", b"y" + DATA[1:], b""])
+    def test_put_object_refuses_bytes_that_are_not_the_digests(self, store, wrong):
+        """A damaged spool never becomes an object."""
+        with pytest.raises(ObjectCorrupt):
+            store.put_object(chunks(wrong), digest=DIGEST, size_bytes=len(DATA))
+
+        assert store.open_object(DIGEST) is None
+        assert list(store.list_objects()) == []
+
+    def test_put_object_passes_on_the_errors_of_its_source(self, store):
+        """A spool that cannot be read is not the store's fault."""
+
+        def broken() -> Iterator[bytes]:
+            yield DATA
+            raise OSError(5, "spool")
+
+        with pytest.raises(OSError, match="spool"):
+            store.put_object(broken(), digest=DIGEST, size_bytes=len(DATA))
+        assert store.object_size(DIGEST) is None
+
+    def test_missing_object_is_none(self, store):
+        """A miss is a value."""
+        assert store.open_object(DIGEST) is None
+        assert store.object_size(DIGEST) is None
+
+    def test_missing_object_is_found_once_it_is_there(self, new_store):
+        """A miss is not remembered."""
+        early = new_store("r2")
+        assert early.open_object(DIGEST) is None
+        self.put(new_store("r1"))
+
+        with early.open_object(DIGEST) as stream:
+            assert stream.read(10) == DATA[:10]
+
+    def test_object_can_be_read_from_the_middle(self, store):
+        """Delta pulls fetch ranges."""
+        self.put(store)
+        with store.open_object(DIGEST) as stream:
+            stream.seek(1_000_000)
+            buffer = bytearray(100)
+
+            assert stream.readinto(buffer) == 100
+            assert bytes(buffer) == DATA[1_000_000:1_000_100]
+            assert stream.tell() == 1_000_100
+
+    def test_digest_from_elsewhere_cannot_lead_out(self, store):
+        """Digests are checked, wherever they come from."""
+        with pytest.raises(RecordMalformed):
+            store.open_object(Digest("../wheelferry.json"))
+        with pytest.raises(RecordMalformed):
+            store.read_segment(SegmentId("../wheelferry.json"))
+
+    def test_look_again_finds_what_is_missing(self, store):
+        """In the order given."""
+        self.put(store)
+        absent = [digest_of("b"), digest_of("a")]
+
+        assert store.look_again([absent[0], DIGEST, absent[1]]) == absent
+        assert store.look_again([]) == []
+
+    def test_segment_is_seen_by_others(self, new_store):
+        """A committed segment is listed and read by everyone, as it was."""
+        record = make_record()
+        data = encode_segment([record], runner="r1", created_s=1)
+        segment = new_store("r1").commit_segment(data)
+        other = new_store("r2")
+
+        assert other.list_segments() == {segment}
+        found = other.read_segment(segment)
+        assert found == data
+        assert decode_segment(found, segment=segment).records == (record,)
+
+    def test_segment_committed_twice_is_there_once(self, new_store):
+        """Segments are named by their bytes."""
+        data = encode_segment([make_record()], runner="r1", created_s=1)
+        names = {new_store(name).commit_segment(data) for name in ("r1", "r2")}
+
+        assert new_store("r3").list_segments() == names
+        assert len(names) == 1
+
+    def test_missing_segment_is_none(self, store):
+        """A segment may be gone between the listing and the read."""
+        assert store.read_segment(SegmentId(DIGEST)) is None
+
+    def test_sweep_staging_keeps_what_is_committed(self, store):
+        """Whatever the age, only temporary files are removed."""
+        self.put(store)
+        store.commit_segment(encode_segment([], runner="r1", created_s=1))
+        store.sweep_staging(older_than_s=-1.0)
+
+        assert store.look_again([DIGEST]) == []
+        assert len(store.list_segments()) == 1

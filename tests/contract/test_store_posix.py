@@ -1,0 +1,26 @@
+"""The contract of a store, on a directory of the local disk."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.contract.store_contract import NewStore, StoreContract
+from wheelferry.disk import Disk
+from wheelferry.store.create import create_store
+from wheelferry.store.posix import PosixStore
+
+
+class TestPosixStore(StoreContract):
+    """`PosixStore` in `tmp_path`."""
+
+    @pytest.fixture
+    def new_store(self, tmp_path: Path) -> NewStore:
+        """Make the store, and return handles on it."""
+        create_store(tmp_path / "store", disk=Disk(), now_s=0.0)
+
+        def new(runner: str) -> PosixStore:
+            store = PosixStore(tmp_path / "store", disk=Disk(), runner=runner)
+            store.open()
+            return store
+
+        return new

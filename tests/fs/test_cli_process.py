@@ -1,0 +1,203 @@
+"""The program as a process: what a shell, a hook or a pipe sees of it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wheelferry import __version__
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run the program with an empty home."""
+
+    def run(*argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "wheelferry", *argv],
+            env={**os.environ, "HOME": str(tmp_path), **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def test_version_is_printed(run: Run) -> None:
+    """`--version` prints name and version."""
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"wheelferry {__version__}\n")
+
+
+def test_switched_off_does_nothing(run: Run, tmp_path: Path) -> None:
+    """WHEELFERRY_DISABLE makes every command succeed with one line, reading nothing."""
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[")
+    argv = ("pull", "--strict", "--config", str(broken))
+    done = run(*argv, WHEELFERRY_DISABLE="1")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "wheelferry: off by WHEELFERRY_DISABLE; nothing done\n"
+
+
+@pytest.mark.parametrize(
+    "argv", [("--version",), ("--help",), ("pull", "--help"), ("config", "show")]
+)
+def test_switched_off_still_explains(run: Run, argv: tuple[str, ...]) -> None:
+    """Version, help and the configuration are shown all the same."""
+    done = run(*argv, WHEELFERRY_DISABLE="1")
+    assert done.returncode == 0
+    assert done.stdout
+    assert not done.stderr
+
+
+def test_store_is_made_and_found_sound(run: Run, tmp_path: Path) -> None:
+    """`init` makes a store and says what to configure; `verify` finds it clean."""
+    store = tmp_path / "store"
+    made = run("init", str(store), "--json")
+    again = run("init", str(store))
+    document = json.loads(made.stdout)
+    assert (made.returncode, again.returncode) == (0, 0)
+    assert (document["schema"], document["was_there"]) == ("wheelferry/init/1", False)
+    assert f"there is a store already in {store}" in again.stdout
+    assert f'id = "{document["id"]}"' in again.stdout
+
+    verified = run("verify", "--store", str(store), "--json")
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert json.loads(verified.stdout)["clean"] is True
+
+
+def test_verify_fails_without_a_store(run: Run, tmp_path: Path) -> None:
+    """A share that is away is an error with its code, and nothing is made there."""
+    done = run("verify", "--store", str(tmp_path / "away"))
+    assert (done.returncode, done.stdout) == (21, "")
+    assert done.stderr.startswith("error[store-not-initialised]: ")
+    assert not (tmp_path / "away").exists()
+
+
+@pytest.mark.parametrize("command", ["pull", "promote"])
+def test_job_goes_on_without_a_store(run: Run, tmp_path: Path, command: str) -> None:
+    """A share that is away costs a job one warning; `--strict` makes it an error."""
+    argv = (command, "--store", str(tmp_path / "away"), "--cache", str(tmp_path / "c"))
+    open_, strict = run(*argv), run(*argv, "--strict")
+    assert (open_.returncode, open_.stdout) == (0, "")
+    assert len(open_.stderr.splitlines()) == 1
+    assert open_.stderr.startswith(f"warning: {command} gave up, the job can go on: ")
+    assert strict.returncode == 21
+
+
+@pytest.mark.parametrize("command", ["pull", "promote"])
+def test_job_goes_on_with_a_broken_configuration(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    """A broken file on a fleet of runners breaks no job."""
+    user = tmp_path / ".config" / "wheelferry"
+    user.mkdir(parents=True)
+    (user / "config.toml").write_text("[store]\npaht = '/x'\n")
+    xdg = str(tmp_path / ".config")
+    done = run(command, XDG_CONFIG_HOME=xdg)
+    assert done.returncode == 0
+    assert "did you mean store.path?" in done.stderr
+    assert run(command, "--strict", XDG_CONFIG_HOME=xdg).returncode == 2
+
+
+def test_pull_from_an_empty_store_has_nothing_to_do(run: Run, tmp_path: Path) -> None:
+    """With nothing to do there is one line of text, or one summary."""
+    store, cache = str(tmp_path / "store"), str(tmp_path / "cache")
+    run("init", store)
+    argv = ("pull", "--strict", "--store", store, "--cache", cache)
+    text, lines = run(*argv), run(*argv, "--json")
+    assert (text.returncode, text.stderr) == (0, "")
+    assert text.stdout.startswith("nothing to pull: ")
+    (summary,) = map(json.loads, lines.stdout.splitlines())
+    assert (summary["type"], summary["planned"]) == ("summary", 0)
+
+
+def test_job_goes_on_with_a_broken_installation(run: Run, tmp_path: Path) -> None:
+    """A command that cannot even be imported is a warning to a job, with a report."""
+    (tmp_path / "sqlite3.py").write_text("raise ImportError('not built in')")
+    environ = {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
+    temporary = str(tmp_path)
+    done = run("pull", TMPDIR=temporary, **environ)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "unexpected ImportError: not built in" in line
+    assert f"a report is in {tmp_path}/wheelferry-crash-" in line
+    assert run("pull", "--strict", TMPDIR=temporary, **environ).returncode == 70
+
+
+def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    """`wheelferry config show | true` is no error."""
+    read, write = os.pipe()
+    os.close(read)
+    child = subprocess.run(
+        [sys.executable, "-m", "wheelferry", "config", "show"],
+        env={**os.environ, "HOME": str(tmp_path)},
+        stdout=write,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(write)
+    assert (child.returncode, child.stderr) == (0, b"")
+
+
+def test_completion_script_is_printed(run: Run) -> None:
+    """click's completion works with the commands, which are loaded late."""
+    script = run(_WHEELFERRY_COMPLETE="bash_source")
+    assert "_wheelferry_completion" in script.stdout
+    words = run(
+        _WHEELFERRY_COMPLETE="bash_complete",
+        COMP_WORDS="wheelferry ver",
+        COMP_CWORD="1",
+    )
+    assert words.stdout == "plain,verify\n"
+
+
+def test_interruption_is_130(tmp_path: Path) -> None:
+    """A process that gets SIGINT while it works exits with 130 and says so."""
+    code = (
+        "import os, signal\n"
+        "from wheelferry.cli import failure\n"
+        "def interrupted(*_):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "failure.run_command = interrupted\n"
+        "from wheelferry.cli.app import main\n"
+        "main()\n"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert child.returncode == 130
+    assert child.stderr.startswith("error[interrupted]")
+
+
+def test_journal_stream_is_recognised(tmp_path: Path) -> None:
+    """Lines get priorities when, and only when, stderr is the journal's stream."""
+    log = tmp_path / "journal"
+    outcomes = []
+    for shift in (0, 1):
+        with log.open("w") as stream:
+            status = os.fstat(stream.fileno())
+            named = f"{status.st_dev}:{status.st_ino + shift}"
+            subprocess.run(
+                [sys.executable, "-m", "wheelferry", "nonsense"],
+                env={**os.environ, "HOME": str(tmp_path), "JOURNAL_STREAM": named},
+                stderr=stream,
+                timeout=60,
+                check=False,
+            )
+        outcomes.append(log.read_text().startswith("<3>error[usage]"))
+    assert outcomes == [True, False]

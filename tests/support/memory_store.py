@@ -1,0 +1,78 @@
+"""A store in memory, for tests of what stands above the store."""
+
+import io
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from tests.support.records import digest_of, segment_id_of
+from wheelferry.errors import ObjectCorrupt, StoreNotInitialised
+from wheelferry.store.base import PutOutcome, StoreInfo
+from wheelferry.store.layout import check_digest
+from wheelferry.store.record import Digest, SegmentId
+
+
+class MemoryStore:
+    """Keeps all in `objects` and `segments`, which tests may change or damage."""
+
+    def __init__(self, store_id: str = "a" * 32) -> None:
+        self.info = StoreInfo(id=store_id, format_version=1, created="now")
+        self.objects: dict[Digest, bytes] = {}
+        self.segments: dict[SegmentId, bytes] = {}
+        self.reads: list[SegmentId] = []
+
+    @property
+    def location(self) -> str:
+        return "memory"
+
+    def open(self, *, expected_id: str | None = None) -> StoreInfo:
+        if expected_id not in (None, self.info.id):
+            raise StoreNotInitialised(f"{self.info.id} is not {expected_id}")
+        return self.info
+
+    def put_object(
+        self, chunks: Iterable[bytes], *, digest: Digest, size_bytes: int
+    ) -> PutOutcome:
+        there = self.object_size(digest)
+        if there == size_bytes:
+            return PutOutcome.ALREADY_PRESENT
+        data = b"".join(chunks)
+        if (digest_of(data), len(data)) != (digest, size_bytes):
+            raise ObjectCorrupt(f"{digest} is not what was given")
+        self.objects[digest] = data
+        return PutOutcome.COMMITTED if there is None else PutOutcome.REPLACED
+
+    def open_object(self, digest: Digest) -> BinaryIO | None:
+        data = self.objects.get(check_digest(digest))
+        return None if data is None else io.BytesIO(data)
+
+    def object_size(self, digest: Digest) -> int | None:
+        data = self.objects.get(check_digest(digest))
+        return None if data is None else len(data)
+
+    def list_objects(self) -> Iterator[tuple[Digest, int]]:
+        yield from ((digest, len(data)) for digest, data in self.objects.items())
+
+    def list_foreign(self) -> Iterator[tuple[str, str]]:
+        yield from ()
+
+    def look_again(self, digests: Iterable[Digest]) -> list[Digest]:
+        return [digest for digest in digests if digest not in self.objects]
+
+    def list_segments(self) -> frozenset[SegmentId]:
+        return frozenset(self.segments)
+
+    def read_segment(self, segment: SegmentId) -> bytes | None:
+        self.reads.append(segment)
+        data = self.segments.get(SegmentId(check_digest(segment)))
+        if data is not None and segment_id_of(data) != segment:
+            raise ObjectCorrupt(f"segment {segment} has other bytes")
+        return data
+
+    def commit_segment(self, data: bytes) -> SegmentId:
+        segment = segment_id_of(data)
+        self.segments[segment] = data
+        return segment
+
+    def sweep_staging(self, *, older_than_s: float) -> int:
+        del older_than_s
+        return 0

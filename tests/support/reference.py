@@ -1,0 +1,238 @@
+"""The parts of `docs/` that follow from the code.
+
+`python -m tests.support.reference` writes them into the pages, between the comments
+`<!-- begin NAME -->` and `<!-- end NAME -->`; a test compares.
+"""
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from wheelferry import errors
+from wheelferry.cli import exits, failure
+from wheelferry.cli.command import CommandWithExits
+from wheelferry.cli.group import COMMANDS
+from wheelferry.config.options import OPTIONS, Option
+from wheelferry.config.values import ValueKind
+from wheelferry.errors import WheelferryError
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+SOURCE = ROOT / "src" / "wheelferry"
+
+_GENERAL_CODES = {
+    exits.DONE: ("", "Done, or nothing to do."),
+    exits.PARTLY_DONE: ("", "Partly done: `--strict`, and something was left undone."),
+}
+
+
+def error_classes() -> Iterator[type[WheelferryError]]:
+    """Yield every error class that a user can meet."""
+    for module in (errors, failure):
+        for _, found in inspect.getmembers(module, inspect.isclass):
+            if found.__module__ != module.__name__ or found is WheelferryError:
+                continue
+            if issubclass(found, WheelferryError):
+                yield found
+
+
+def render_exits() -> str:
+    """Return the table of exit codes."""
+    rows: dict[int, list[tuple[str, str]]] = {}
+    for code, row in _GENERAL_CODES.items():
+        rows.setdefault(code, []).append(row)
+    for found in error_classes():
+        first = (inspect.getdoc(found) or "").splitlines()[0]
+        rows.setdefault(found.exit_code, []).append((f"`{found.reference}`", first))
+    lines = ["| Code | Reference | Meaning |", "|---|---|---|"]
+    lines += [
+        f"| {code} | {reference} | {meaning} |"
+        for code in sorted(rows)
+        for reference, meaning in sorted(rows[code])
+    ]
+    return "\n".join(lines)
+
+
+def render_settings() -> str:
+    """Return the reference of all settings."""
+    lines: list[str] = []
+    section = ""
+    for option in OPTIONS.values():
+        mine, _, name = option.key.partition(".")
+        if mine != section:
+            section = mine
+            lines += [f"### `[{section}]`", ""]
+        lines += [
+            f"#### `{name}`",
+            "",
+            f"{option.help}.",
+            "",
+            f"* Value: {_form(option.kind)}",
+            f"* Default: {option.default}",
+            f"* Example: `{name} = {option.kind.example}`",
+            f"* Variable: `{option.variable}`{_flag(option)}",
+        ]
+        if not option.is_protected:
+            lines += [
+                "* Not final: stronger sources may change the system file's value"
+            ]
+        lines += [""]
+    return "\n".join(lines).rstrip()
+
+
+def _form(kind: ValueKind) -> str:
+    return f"a list; each member is {kind.form}" if kind.is_list else kind.form
+
+
+def _flag(option: Option) -> str:
+    return f"; flag: `{option.flag}`" if option.flag else ""
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Yield each command with its full name."""
+    for name in COMMANDS:
+        found = import_module(f"wheelferry.cli.commands.{name}").COMMAND
+        if isinstance(found, click.Group):
+            for sub in found.commands.values():
+                yield f"{name} {sub.name}", sub
+        else:
+            yield name, found
+
+
+def render_commands() -> str:
+    """Return the reference of all commands and the flags that only some of them have."""
+    common = {"--config", "--json", "--quiet", "--verbose"}
+    lines: list[str] = []
+    for name, found in commands():
+        assert isinstance(found, CommandWithExits)
+        arguments = [p for p in found.params if isinstance(p, click.Argument)]
+        usage = " ".join(["wheelferry", name, *(_argument(a) for a in arguments)])
+        lines += [f"### `{usage}`", "", inspect.cleandoc(found.help or ""), ""]
+        options = [p for p in found.params if isinstance(p, click.Option)]
+        own = [option for option in options if common.isdisjoint(option.opts)]
+        lines += [f"* {_flags(option)}: {option.help}" for option in own]
+        lines += [""] if own else []
+        lines += [f"Example: `{found.example}`", ""]
+    return "\n".join(lines).rstrip()
+
+
+def _argument(argument: click.Argument) -> str:
+    name = (argument.name or "").upper()
+    return name if argument.required else f"[{name}]"
+
+
+def _flags(option: click.Option) -> str:
+    value = "" if option.is_flag or option.count else f" {option.metavar or 'TEXT'}"
+    repeated = ", repeatable" if option.multiple else ""
+    return f"`{option.opts[0]}{value}`{repeated}"
+
+
+def events() -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    """Return each event that the code emits: its levels, and its fields."""
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or _name(node.func) != "Event":
+                continue
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            name = given.get("name")
+            if not isinstance(name, ast.Constant):
+                continue  # a name that is passed on
+            levels, fields = found.setdefault(str(name.value), (set(), set()))
+            levels |= _levels(given.get("level"))
+            fields |= _keys(given.get("fields"))
+    return {
+        name: (" or ".join(sorted(levels)), tuple(sorted(fields)))
+        for name, (levels, fields) in sorted(found.items())
+    }
+
+
+def _name(node: ast.expr) -> str:
+    """Return what a call calls: the name, or the last part of a dotted one."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _levels(node: ast.expr | None) -> set[str]:
+    if node is None:
+        return {"info"}
+    return {
+        part.attr.lower()
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute) and part.attr.isupper()
+    } or {"any"}
+
+
+def _keys(node: ast.AST | None) -> set[str]:
+    if not isinstance(node, ast.Dict):
+        return set()
+    return {str(k.value) for k in node.keys if isinstance(k, ast.Constant)}
+
+
+def render_events() -> str:
+    """Return the catalogue of events."""
+    lines = ["| Event | Level | Fields |", "|---|---|---|"]
+    for name, (level, fields) in events().items():
+        names = ", ".join(f"`{field}`" for field in fields)
+        lines.append(f"| `{name}` | {level} | {names} |")
+    return "\n".join(lines)
+
+
+def encoded_names() -> set[str]:
+    """Return every field name that a command writes as JSON.
+
+    These are the keys in its encoders, and in what it hands to `Output.document`.
+    """
+    found: set[str] = set()
+    for path in [*SOURCE.glob("cli/render_*.py"), *SOURCE.glob("cli/commands/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            is_encoder = isinstance(node, ast.FunctionDef) and "encode" in node.name
+            is_document = isinstance(node, ast.Call) and _name(node.func) == "document"
+            if is_encoder or is_document:
+                for part in ast.walk(node):
+                    found |= _keys(part)
+    return found
+
+
+def documented_names() -> set[str]:
+    """Return every field name that `docs/json.md` describes by hand."""
+    text = (DOCS / "json.md").read_text()
+    text = re.sub(r"<!-- begin (\w+) -->.*?<!-- end \1 -->", "", text, flags=re.DOTALL)
+    rows = re.findall(r"^\| `([\w.\[\]]+)` \|", text, flags=re.MULTILINE)
+    return {re.sub(r"^.*\.", "", row.removesuffix("[]")) for row in rows}
+
+
+PARTS: Mapping[str, tuple[str, Callable[[], str]]] = {
+    "commands": ("cli.md", render_commands),
+    "exits": ("cli.md", render_exits),
+    "settings": ("cli.md", render_settings),
+    "events": ("json.md", render_events),
+}
+"""By name: the page that a part is in, and what makes it."""
+
+
+def replace_part(text: str, name: str, part: str) -> str:
+    """Return a page's text with one part made new; raises ValueError if it has none."""
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    head, _, rest = text.partition(begin)
+    _, found, tail = rest.partition(end)
+    if not found:
+        raise ValueError(f"no part {name!r}")
+    return f"{head}{begin}\n{part}\n{end}{tail}"
+
+
+def main() -> None:
+    """Write all parts into the pages."""
+    for name, (page, render) in PARTS.items():
+        path = DOCS / page
+        path.write_text(replace_part(path.read_text(), name, render()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""How text becomes a value."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from wheelferry.config import values
+from wheelferry.config.options import OPTIONS
+from wheelferry.config.values import (
+    encode_value,
+    parse_strings,
+    parse_toml,
+    render_value,
+    split_text,
+)
+from wheelferry.uvcache.entry import Kind
+
+HOME = "/home/ci"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/mnt/wheels", "/mnt/wheels"),
+        ("/mnt/wheels/", "/mnt/wheels"),
+        ("~/wheels", "/home/ci/wheels"),
+    ],
+)
+def test_path_resolves_home(text: str, path: str) -> None:
+    """A path is absolute, or below the home directory."""
+    assert parse_strings(values.PATH, [text], HOME) == Path(path)
+
+
+@pytest.mark.parametrize("text", ["", "wheels", "./wheels", "~other/wheels", "$X/w"])
+def test_path_must_be_absolute(text: str) -> None:
+    """A path that depends on the working directory is refused."""
+    with pytest.raises(ValueError, match="absolute path"):
+        parse_strings(values.PATH, [text], HOME)
+
+
+def test_pattern_is_normalised_as_names_are() -> None:
+    """Patterns match normalised names, however they are spelled."""
+    found = parse_strings(values.PATTERNS, ["Foo_Bar.*", "zope.[a-z]*"], HOME)
+    assert found == ("foo-bar-*", "zope-[a-z]*")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (values.PATTERNS, "foo>=2"),
+        (values.PATTERNS, "../x"),
+        (values.INDEXES, "example.com"),
+        (values.KINDS, "wheel"),
+        (values.VERSIONS, "0.9"),
+        (values.VERSIONS, "0.9.30rc1\n"),
+        (values.RUNNER, "../../etc"),
+        (values.RUNNER, "-x"),
+        (values.STORE_ID, "0123456789ABCDEF0123456789ABCDEF"),
+    ],
+)
+def test_value_of_another_form_is_refused(kind: values.ValueKind, text: str) -> None:
+    """What is not of the form that is documented raises ValueError."""
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_strings(kind, [text], HOME)
+
+
+def test_kinds_are_those_of_the_cache() -> None:
+    """Every kind of entry can be named, and the reference names them all."""
+    every = [kind.value for kind in Kind]
+    assert parse_strings(values.KINDS, every, HOME) == tuple(every)
+    assert all(f"`{kind}`" in values.KINDS.form for kind in every)
+
+
+def test_list_in_a_variable_is_split() -> None:
+    """Blanks separate members, colons the directories of a path list."""
+    assert split_text(values.VERSIONS, " 0.9.30  0.13.9 ") == ["0.9.30", "0.13.9"]
+    assert split_text(values.PATHS, "/a b:~/c:") == ["/a b", "~/c"]
+    assert split_text(values.PATH, " /a b ") == ["/a b"]
+
+
+def test_list_keeps_each_member_once() -> None:
+    """A repeated member counts once, at its first place."""
+    assert parse_strings(values.VERSIONS, ["0.9.3", "0.8.1", "0.9.3"], HOME) == (
+        "0.9.3",
+        "0.8.1",
+    )
+
+
+@pytest.mark.parametrize("value", [3, True, ["/a"], {"x": 1}])
+def test_toml_scalar_must_be_a_string(value: object) -> None:
+    """A number, an array or a table is not a path."""
+    with pytest.raises(ValueError, match="a string"):
+        parse_toml(values.PATH, value, HOME)
+
+
+@pytest.mark.parametrize("value", ["numpy", [1], [["a"]], {}])
+def test_toml_list_must_be_an_array_of_strings(value: object) -> None:
+    """A single string is not taken for a list of one, nor for its letters."""
+    with pytest.raises(ValueError, match="an array of strings"):
+        parse_toml(values.PATTERNS, value, HOME)
+
+
+@pytest.mark.parametrize("key", OPTIONS)
+def test_examples_of_the_reference_are_valid(key: str) -> None:
+    """The example that the reference shows for a setting is a value for it."""
+    kind = OPTIONS[key].kind
+    value = tomllib.loads(f"x = {kind.example}")["x"]
+    rendered = render_value(parse_toml(kind, value, HOME))
+    assert tomllib.loads(f"x = {rendered}")["x"] is not None
+
+
+def test_value_is_shown_as_toml_and_json() -> None:
+    """A value is rendered as a file would have it, and encoded for JSON."""
+    assert render_value(Path('/a "b"')) == '"/a \\"b\\""'
+    assert render_value(("a", "b")) == '["a", "b"]'
+    assert render_value(None) == "-"
+    assert encode_value((Path("/a"), Path("/b"))) == ["/a", "/b"]
+    assert encode_value(None) is None

@@ -1,0 +1,51 @@
+"""The pool: outcomes, and the bound on what is in flight."""
+
+import threading
+from functools import partial
+
+import pytest
+
+from wheelferry.pack.pool import Pool
+
+
+def test_job_gives_its_value_or_its_error():
+    """What a call returned or raised comes out of `result`, each time."""
+    with Pool(1) as pool:
+        good = pool.submit(lambda: 7, weight_bytes=1)
+        bad = pool.submit(lambda: 1 // 0, weight_bytes=1)
+        assert (good.result(), good.result()) == (7, 7)
+        with pytest.raises(ZeroDivisionError):
+            bad.result()
+
+
+def test_submit_blocks_while_there_is_no_room():
+    """Jobs in flight never weigh more than the budget; a larger one runs alone."""
+    lock = threading.Lock()
+    weights: list[int] = []
+    heaviest = 0
+
+    def work(weight: int) -> None:
+        nonlocal heaviest
+        with lock:
+            weights.append(weight)
+            heaviest = max(heaviest, sum(weights))
+        with lock:
+            weights.remove(weight)
+
+    with Pool(4, budget_bytes=10) as pool:
+        jobs = [
+            pool.submit(partial(work, w), weight_bytes=w)
+            for w in [4, 5, 1, 9, 10, 25, 3] * 20
+        ]
+        for job in jobs:
+            job.result()
+    assert heaviest == 25
+
+
+def test_close_finishes_what_was_submitted():
+    """Nothing that was accepted is dropped."""
+    done: list[int] = []
+    with Pool(1) as pool:
+        for number in range(50):
+            pool.submit(partial(done.append, number), weight_bytes=1)
+    assert done == list(range(50))

@@ -1,0 +1,260 @@
+"""Segments: what was encoded is decoded, and nothing else is."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.records import digest_of, make_record
+from wheelferry.errors import (
+    RecordMalformed,
+    StoreFormatUnsupported,
+)
+from wheelferry.store.record import Digest, Record, SegmentId
+from wheelferry.store.segment import (
+    BLOCK_TARGET_BYTES,
+    decode_block,
+    decode_segment,
+    encode_segment,
+    read_footer,
+    sort_key,
+)
+from wheelferry.store.segment_footer import (
+    HEAD_BYTES,
+    TRAILER_BYTES,
+    Tombstone,
+    decode_footer,
+    decode_trailer,
+)
+
+ID = SegmentId(digest_of("a segment"))
+A, B = SegmentId(digest_of("a")), SegmentId(digest_of("b"))
+
+words = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc"], exclude_characters="/"),
+    min_size=1,
+    max_size=20,
+).filter(lambda text: text not in (".", ".."))
+digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
+sizes = st.integers(0, (1 << 44) - 1)
+records = st.builds(
+    Record,
+    format_id=words,
+    kind=words,
+    shard=st.lists(words, min_size=1, max_size=4).map("/".join),
+    settings=st.just("") | words,
+    stem=words,
+    name=words,
+    version=words,
+    tags=words,
+    hashes=st.lists(digests.map("sha256:{}".format), max_size=3).map(
+        lambda found: tuple(sorted(found))
+    ),
+    size_bytes=st.none() | sizes,
+    pack=digests.map(Digest),
+    pack_bytes=sizes,
+    tree_bytes=sizes,
+    tree_files=st.integers(0, 1 << 20),
+    files=st.dictionaries(words, st.binary(max_size=200), max_size=3),
+    needs=st.dictionaries(words, words, max_size=3),
+)
+tombstones = st.builds(
+    Tombstone, segment=digests.map(SegmentId), number=st.integers(0, (1 << 20) - 1)
+)
+
+
+def encode(*some: Record, **changes: Any) -> bytes:
+    """Encode a small segment."""
+    fields: dict[str, Any] = {"runner": "r1", "created_s": 1_800_000_000}
+    return encode_segment(some, **(fields | changes))
+
+
+@given(
+    st.lists(records, max_size=8),
+    st.lists(tombstones, max_size=8),
+    st.lists(digests.map(SegmentId), max_size=4),
+    st.integers(0, (1 << 40) - 1),
+)
+def test_segment_decodes_to_what_was_encoded(some, tombs, inputs, created_s):
+    """`decode(encode(x)) == x`, sorted, for all records and removals."""
+    data = encode(*some, tombstones=tombs, replaces=inputs, created_s=created_s)
+    segment = decode_segment(data, segment=ID)
+
+    assert sorted(some, key=sort_key) == list(segment.records)
+    assert sorted(set(tombs)) == list(segment.footer.tombstones)
+    assert sorted(set(inputs)) == list(segment.footer.replaces)
+    assert (created_s, "r1") == (segment.footer.created_s, segment.footer.runner)
+
+
+@given(st.lists(records, max_size=6), st.randoms(use_true_random=False))
+def test_segment_bytes_do_not_depend_on_the_order_of_records(some, shuffled):
+    """Two writers of the same records make the same bytes, hence one segment."""
+    other = list(some)
+    shuffled.shuffle(other)
+    # Records with equal keys keep the order in which they were given.
+    keys = [sort_key(record) for record in some]
+    if len(set(keys)) == len(keys):
+        assert encode(*some) == encode(*other)
+
+
+SMALL = encode(make_record(), make_record("attrs", "25.1"), tombstones=[
+    Tombstone(segment=A, number=3), Tombstone(segment=B, number=0)
+], replaces=[A])  # fmt: skip
+
+
+def test_segment_refuses_every_truncation():
+    """However much of a segment is missing at its end, it is malformed."""
+    for length in range(len(SMALL)):
+        with pytest.raises(RecordMalformed):
+            decode_segment(SMALL[:length], segment=ID)
+
+
+def test_segment_refuses_every_flipped_byte():
+    """No byte of a segment is without meaning: each one that flips is noticed."""
+    for position in range(len(SMALL)):
+        for mask in (0x01, 0x80, 0xFF):
+            data = bytearray(SMALL)
+            data[position] ^= mask
+            with pytest.raises((RecordMalformed, StoreFormatUnsupported)):
+                decode_segment(bytes(data), segment=ID)
+
+
+@given(st.binary(max_size=200))
+def test_segment_refuses_noise(data):
+    """Bytes that are no segment are malformed, and nothing worse."""
+    with pytest.raises(RecordMalformed):
+        decode_segment(data, segment=ID)
+
+
+@given(st.binary(max_size=64), st.integers(0, 200))
+def test_segment_refuses_bytes_put_in(extra, position):
+    """Nothing can hide in a segment."""
+    if extra:
+        data = SMALL[:position] + extra + SMALL[position:]
+        with pytest.raises((RecordMalformed, StoreFormatUnsupported)):
+            decode_segment(data, segment=ID)
+
+
+@pytest.mark.parametrize("at", [HEAD_BYTES - 4, len(SMALL) - 12], ids=["head", "tail"])
+def test_segment_of_a_newer_version_says_so(at):
+    """The message names the version, and the hint says what to do."""
+    data = SMALL[:at] + (7).to_bytes(4, "little") + SMALL[at + 4 :]
+
+    with pytest.raises(StoreFormatUnsupported, match="version 7") as caught:
+        decode_segment(data, segment=ID)
+    assert ID in caught.value.message
+    assert "upgrade" in (caught.value.hint or "")
+
+
+def test_segment_error_names_segment_and_reason():
+    """Who reads the message can find the file."""
+    with pytest.raises(RecordMalformed, match="magic") as caught:
+        decode_segment(b"x" * 200, segment=ID)
+    assert ID in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": ""},
+        {"name": "x" * 1025},
+        {"name": "a\0b"},
+        {"tags": "\ud800"},
+        {"stem": "a/b"},
+        {"stem": ".."},
+        {"stem": ""},
+        {"settings": "../x"},
+        {"shard": "/etc"},
+        {"shard": "pypi/../../x"},
+        {"shard": ""},
+        {"hashes": ("sha256:xyz",)},
+        {"hashes": ("nonsense",)},
+        {"hashes": ("sha256:" + "0" * 64,) * 17},
+        {"size_bytes": -1},
+        {"size_bytes": True},
+        {"pack": Digest("AB" * 32)},
+        {"pack": Digest("ab")},
+        {"pack_bytes": 1 << 44},
+        {"tree_files": 1 << 63},
+        {"files": {"pointer": bytes((8 << 20) + 1)}},
+        {"files": {"a": bytes(5 << 20), "b": bytes(5 << 20)}},
+        {"files": {str(n): b"" for n in range(17)}},
+        {"needs": {str(n): "" for n in range(65)}},
+        {"needs": {"libc": "x" * 20_000}},
+    ],
+)
+def test_record_beyond_the_limits_is_never_written(changes):
+    """What a reader would refuse is refused where it is made."""
+    with pytest.raises(RecordMalformed):
+        encode(make_record(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"runner": "../x"},
+        {"runner": ""},
+        {"created_s": -1},
+        {"created_s": 1 << 70},
+        {"writer": "x" * 65},
+        {"replaces": [SegmentId("xyz")]},
+        {"tombstones": [Tombstone(segment=A, number=1 << 32)]},
+        {"tombstones": [Tombstone(segment=SegmentId("x"), number=1)]},
+    ],
+)
+def test_footer_beyond_the_limits_is_never_written(changes):
+    """What a reader would refuse is refused where it is made."""
+    with pytest.raises(RecordMalformed):
+        encode(make_record(), **changes)
+
+
+def test_large_segment_has_several_sorted_blocks():
+    """A reader can find the blocks of a name from the footer alone."""
+    noise = random.Random(7)
+    some = [
+        make_record(f"pkg-{n:04}", files={"pointer": noise.randbytes(3000)})
+        for n in range(400)
+    ]
+    data = encode(*some)
+    footer = read_footer(data, segment=ID)
+
+    assert len(footer.blocks) > 3
+    assert all(block.raw_bytes <= BLOCK_TARGET_BYTES + 5 for block in footer.blocks)
+    assert footer.record_count == 400
+    assert decode_segment(data, segment=ID).records == tuple(some)
+
+
+def test_footer_and_one_block_can_be_read_without_the_rest():
+    """The tail gives the footer, and the footer where the block of a name is."""
+    noise = random.Random(7)
+    some = [
+        make_record(f"pkg-{n:04}", files={"pointer": noise.randbytes(3000)})
+        for n in range(400)
+    ]
+    data = encode(*some)
+    trailer = decode_trailer(data[-TRAILER_BYTES:], size_bytes=len(data), segment=ID)
+    tail = data[-trailer.tail_bytes :]
+    footer = decode_footer(tail, size_bytes=len(data), segment=ID)
+    (block,) = [b for b in footer.blocks if b.first_name <= "pkg-0250" <= b.last_name]
+    found = decode_block(
+        data[block.offset : block.offset + block.comp_bytes], block, segment=ID
+    )
+
+    assert some[250] == found[250 - block.first_number]
+
+
+def test_footer_says_how_many_bytes_it_needs():
+    """A tail that is too short is refused, not misread."""
+    with pytest.raises(RecordMalformed, match="needs the last"):
+        decode_footer(SMALL[-TRAILER_BYTES - 1 :], size_bytes=len(SMALL), segment=ID)
+
+
+def test_record_larger_than_a_block_gets_a_block_of_its_own():
+    """The target of 256 KiB is no limit for a record."""
+    large = make_record("large", files={"metadata": bytes(1 << 20)})
+    data = encode(make_record("a"), large, make_record("z"))
+
+    assert [b.count for b in read_footer(data, segment=ID).blocks] == [1, 1, 1]
+    assert decode_segment(data, segment=ID).records[1] == large
