@@ -41,6 +41,31 @@ class Event(NamedTuple):
 Sink: TypeAlias = Callable[[Event], None]
 
 
+def progress(
+    verb: str, *, done: int, total: int, done_bytes: int = 0, total_bytes: int = 0
+) -> Event:
+    """Return the event that says how far a long piece of work is.
+
+    Args:
+        verb: What goes on, as in "pulling".
+        done: Number of things that are done.
+        total: Number of things that there are.
+        done_bytes: Of those done, where bytes are counted.
+        total_bytes: Of all of them.
+    """
+    return Event(
+        name="work.progressed",
+        level=Level.DEBUG,
+        message=verb,
+        fields={
+            "done": done,
+            "total": total,
+            "done_bytes": done_bytes,
+            "total_bytes": total_bytes,
+        },
+    )
+
+
 def discard(event: Event) -> None:
     """Do nothing with `event`: the sink for callers that do not listen."""
     del event

@@ -58,8 +58,6 @@ def make_rules(config: RulesConfig) -> Rules:
     )
     if not config.kinds:
         return rules
-    from dataclasses import replace
-
     from wheelferry.uvcache.entry import Kind
 
-    return replace(rules, kinds=tuple(map(Kind, config.kinds)))
+    return rules._replace(kinds=tuple(map(Kind, config.kinds)))

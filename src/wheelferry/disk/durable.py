@@ -8,10 +8,8 @@ Nothing here is a transaction.  Callers order the steps, and say in their docstr
 a kill after each one leaves behind.
 """
 
-import ctypes
 import errno
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
@@ -80,6 +78,8 @@ class Disk:
 
     def sync_filesystem(self, path: StrPath) -> None:
         """Make all that was written to `path`'s filesystem durable, by one syncfs(2)."""
+        import ctypes  # noqa: PLC0415 - 3 ms, for restores only
+
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             libc = ctypes.CDLL(None, use_errno=True)
@@ -123,6 +123,8 @@ class Disk:
 
     def remove_tree(self, path: StrPath) -> None:
         """Remove a directory and all in it; never follows links; absent is fine."""
+        import shutil  # noqa: PLC0415 - it loads five compression modules
+
         try:
             shutil.rmtree(path)
         except FileNotFoundError:

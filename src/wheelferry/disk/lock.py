@@ -6,13 +6,11 @@ periods (NFSv4), and into the waits that this project exists to avoid.
 
 import fcntl
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 
-@dataclass(frozen=True, slots=True)
-class FileLock:
+class FileLock(NamedTuple):
     """A lock that is held; `close` or the end of a `with` block releases it."""
 
     path: Path

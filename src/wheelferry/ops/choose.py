@@ -6,15 +6,14 @@ with another pack (the same sdist built by two runners).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wheelferry.ops.left import Left
 from wheelferry.store.record import Digest
 from wheelferry.store.view import LightRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(NamedTuple):
     """What to restore, one record per place, and what is left out."""
 
     records: tuple[LightRecord, ...]

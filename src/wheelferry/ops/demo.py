@@ -291,7 +291,7 @@ class _Stage:
         return ".".join(map(str, self._uv.release))
 
     def _say(self, message: str, *, level: Level = Level.INFO) -> None:
-        self._emit(Event(name="demo.progressed", level=level, message=message))
+        self._emit(Event(name="step.begun", level=level, message=message))
 
 
 def _render(requirements: Sequence[str], index_url: str | None) -> str:

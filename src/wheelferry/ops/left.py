@@ -1,10 +1,9 @@
 """What an operation leaves where it is, as a value: expected, and no error."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(NamedTuple):
     """An entry that stays where it is, and why."""
 
     subject: str

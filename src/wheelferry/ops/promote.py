@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wheelferry.disk import Disk, WorkDir
 from wheelferry.errors import IntegrityError
-from wheelferry.events import Event, Level
+from wheelferry.events import Event, Level, progress
 from wheelferry.ops.convert import encode_record
 from wheelferry.ops.left import Left
 from wheelferry.ops.rules import Rules
@@ -118,7 +118,18 @@ def apply_promote(tiers: Tiers, plan: PromotePlan) -> PromoteReport:
     with WorkDir.open(tiers.staging, disk=tiers.disk) as work, Pool() as pool:
         batch = _Batch(tiers, report)
         try:
-            for candidate in plan.candidates:
+            done_bytes = 0
+            for done, candidate in enumerate(plan.candidates):
+                tiers.emit(
+                    progress(
+                        "promoting",
+                        done=done,
+                        total=len(plan.candidates),
+                        done_bytes=done_bytes,
+                        total_bytes=plan.tree_bytes,
+                    )
+                )
+                done_bytes += candidate.tree_bytes
                 outcome = _pack(candidate.entry, work.path, tiers.disk, pool)
                 if isinstance(outcome, Left):
                     report.rejected.append(outcome)

@@ -1,17 +1,15 @@
 """Which entries the admin wants shared: pure decisions on names, kinds and URLs."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from wheelferry.uvcache.entry import EntryKey, Kind
-from wheelferry.uvcache.urls import secret_in
 
 _WILDCARDS = frozenset("*?[")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(NamedTuple):
     """Include and exclude patterns; an exclusion wins over an inclusion.
 
     Attributes:
@@ -50,10 +48,7 @@ class Rules:
             return "no pattern of include_indexes matches where it came from"
         if _matches(self.exclude_indexes, key, urls):
             return "a pattern of exclude_indexes matches where it came from"
-        for url in urls:
-            if reason := secret_in(url):
-                return f"its URL carries {reason}"
-        return None
+        return _find_secret(urls)
 
     def refuse_name(self, name: str) -> str | None:
         """Return why a package of that normalised name is not shared, or None."""
@@ -62,6 +57,15 @@ class Rules:
         if self.include and not any(fnmatchcase(name, p) for p in self.include):
             return "its name matches no include pattern"
         return None
+
+
+def _find_secret(urls: Sequence[str]) -> str | None:
+    if not urls:
+        return None
+    from wheelferry.uvcache.urls import secret_in  # noqa: PLC0415
+
+    found = next(filter(None, map(secret_in, urls)), None)
+    return found and f"its URL carries {found}"
 
 
 def _matches(patterns: Sequence[str], key: EntryKey, urls: Sequence[str]) -> bool:

@@ -1,8 +1,8 @@
 """The two tiers an operation works between, and what it needs to work."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from wheelferry.disk import Disk
 from wheelferry.events import Event, Level, Sink
@@ -14,8 +14,7 @@ VIEW = "view.sqlite"
 UV_VERSIONS = "uv-versions.msgpack"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tiers:
+class Tiers(NamedTuple):
     """One runner's cache and the store it shares.
 
     Attributes:

@@ -13,7 +13,7 @@ from wheelferry.errors import (
     StoreFormatUnsupported,
     WheelferryError,
 )
-from wheelferry.events import Event, Level, Sink
+from wheelferry.events import Event, Level, Sink, progress
 from wheelferry.ops.convert import decode_entry
 from wheelferry.ops.finding import Finding, Severity
 from wheelferry.pack.reader import Extracted, check_pack
@@ -107,6 +107,11 @@ class _Verification:
             self.report.objects += 1
             self.report.object_bytes += size_bytes
             self._check_object(digest, size_bytes)
+            self._emit(
+                progress(
+                    "verifying", done=len(seen), total=len(seen | self._records.keys())
+                )
+            )
         for digest in sorted(self._records.keys() - seen):
             if self._store.object_size(digest) is None:
                 self._find(

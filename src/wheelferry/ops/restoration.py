@@ -1,0 +1,215 @@
+"""The effects of a pull: packs into staging, then entries into the cache.
+
+Packs are read a few at a time; what is whole is published in batches, each with one
+syncfs.  Killed at any point, what was published stays and the rest is missing; the next
+`WorkDir` sweeps the staging.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from wheelferry.disk import WorkDir
+from wheelferry.errors import CacheLocked, IntegrityError, StoreError
+from wheelferry.events import Event, Level, progress
+from wheelferry.ops.choose import subject_of
+from wheelferry.ops.convert import decode_entry
+from wheelferry.ops.left import Left
+from wheelferry.ops.pull import PullPlan, PullReport
+from wheelferry.ops.tiers import Tiers
+from wheelferry.pack.pool import Job, Pool
+from wheelferry.pack.reader import Extracted, extract_pack
+from wheelferry.store.record import Digest
+from wheelferry.store.view import LightRecord
+from wheelferry.uvcache.locks import lock_cache
+from wheelferry.uvcache.restore import Restorable, Result, publish
+from wheelferry.uvcache.stage import Stage
+
+BATCH_BYTES = 1 << 30
+"""Unpacked size at which a batch is published: a kill loses no more than that."""
+
+FETCHERS = 2
+"""Packs that are read at one time."""
+
+LOCK_WAIT_S = 10.0
+"""How long `uv cache prune` or `clean` may keep us waiting."""
+
+_MISSING = "its pack is missing from the store"
+
+
+def restore(tiers: Tiers, plan: PullPlan, report: PullReport) -> None:
+    """Carry a plan out and fill in its report; see `pull.apply_pull`."""
+    with (
+        WorkDir.open(tiers.staging, disk=tiers.disk) as work,
+        Pool() as writers,
+        Pool(workers=FETCHERS) as fetchers,
+    ):
+        restoration = _Restoration(
+            tiers, plan, report, work=work.path, writers=writers, fetchers=fetchers
+        )
+        for batch in _batches(plan.wanted):
+            restoration.restore(batch)
+            if report.stopped_by is not None:
+                break
+
+
+def _batches(wanted: Sequence[LightRecord]) -> Iterator[list[LightRecord]]:
+    batch: list[LightRecord] = []
+    tree_bytes = 0
+    for record in wanted:
+        batch.append(record)
+        tree_bytes += record.tree_bytes
+        if tree_bytes >= BATCH_BYTES:
+            yield batch
+            batch, tree_bytes = [], 0
+    if batch:
+        yield batch
+
+
+class _Restoration:
+    """The effects of a pull: packs into staging, entries into the cache."""
+
+    def __init__(
+        self,
+        tiers: Tiers,
+        plan: PullPlan,
+        report: PullReport,
+        *,
+        work: Path,
+        writers: Pool,
+        fetchers: Pool,
+    ) -> None:
+        self._tiers = tiers
+        self._report = report
+        self._stage = Stage(tiers.cache, work, tiers.disk)
+        self._writers = writers
+        self._fetchers = fetchers
+        self._to_fetch = {record.pack for record in plan.fetched}
+        self._done, self._total = 0, len(plan.fetched)
+        self._total_bytes = plan.fetch_bytes
+
+    def restore(self, batch: Sequence[LightRecord]) -> None:
+        """Read the packs that a batch needs, then publish what is whole."""
+        staged = self._fetch(batch)
+        restorable: list[tuple[LightRecord, Restorable]] = []
+        for record in batch:
+            target = staged.get(record.pack)
+            if isinstance(target, str):
+                self._fail(record, target)
+                continue
+            whole = self._tiers.view.load(record.ref)
+            if whole is None:
+                continue  # removed from the catalog meanwhile
+            item = Restorable(
+                info=decode_entry(whole), archive_id=record.pack, staged=target
+            )
+            restorable.append((record, item))
+        if restorable:
+            self._publish(restorable)
+
+    def _publish(self, items: Sequence[tuple[LightRecord, Restorable]]) -> None:
+        tiers = self._tiers
+        lock = lock_cache(tiers.cache, disk=tiers.disk, wait_s=LOCK_WAIT_S)
+        if lock is None:
+            raise CacheLocked(
+                f"{tiers.cache} stayed locked for {LOCK_WAIT_S:.0f} s",
+                hint="`uv cache prune` or `uv cache clean` is running; pull again later",
+            )
+        with lock:
+            outcomes = publish(self._stage, [item for _, item in items], lock=lock)
+        for (record, _), outcome in zip(items, outcomes, strict=True):
+            if outcome.result is Result.SKIPPED:
+                self._fail(record, outcome.reason)
+            elif outcome.result is not Result.ALREADY_PRESENT:
+                self._report.restored.append(record)
+                tiers.emit(_restored(record))
+
+    def _fetch(self, batch: Sequence[LightRecord]) -> dict[Digest, Path | str]:
+        """Return, by pack, the tree that was staged, or why there is none."""
+        jobs: dict[Digest, tuple[LightRecord, Path, Job[Extracted | str]]] = {}
+        for record in batch:
+            if record.pack not in self._to_fetch:
+                continue
+            self._to_fetch.discard(record.pack)
+            target = self._stage.archive_dir(record.pack, record.name)
+            if target is not None:
+                job = self._fetchers.submit(
+                    lambda record=record, target=target: self._read(  # type: ignore[misc]
+                        record, target
+                    ),
+                    weight_bytes=0,
+                )
+                jobs[record.pack] = record, target, job
+        staged: dict[Digest, Path | str] = {}
+        for pack, (record, target, job) in jobs.items():
+            outcome = job.result()
+            if isinstance(outcome, Extracted):
+                staged[pack] = target
+                self._report.bytes_read += record.pack_bytes
+                self._report.tree_bytes += outcome.tree_bytes
+                self._done += 1
+                self._tiers.emit(
+                    progress(
+                        "pulling",
+                        done=self._done,
+                        total=self._total,
+                        done_bytes=self._report.bytes_read,
+                        total_bytes=self._total_bytes,
+                    )
+                )
+            else:
+                staged[pack] = outcome
+        return staged
+
+    def _read(self, record: LightRecord, target: Path) -> Extracted | str:
+        """Read one pack into `target`; runs in a thread."""
+        if self._report.stopped_by is not None:
+            return "the store failed before it was read"
+        try:
+            stream = self._tiers.store.open_object(record.pack)
+            if stream is None:
+                return _MISSING
+            with stream:
+                return extract_pack(
+                    stream.read,
+                    digest=record.pack,
+                    size_bytes=record.pack_bytes,
+                    target=target,
+                    disk=self._tiers.disk,
+                    pool=self._writers,
+                )
+        except IntegrityError as exc:
+            return exc.message
+        except StoreError as exc:
+            self._report.stopped_by = exc
+            return exc.message
+
+    def _fail(self, record: LightRecord, reason: str) -> None:
+        left = Left(subject=subject_of(record), reason=reason)
+        self._report.failed.append(left)
+        if reason is _MISSING:
+            self._tiers.view.note_missing(record.pack)
+        self._tiers.emit(
+            Event(
+                name="entry.failed",
+                level=Level.WARNING,
+                message=f"not pulled: {left.subject}: {reason}",
+                fields={"subject": left.subject, "reason": reason, "pack": record.pack},
+            )
+        )
+
+
+def _restored(record: LightRecord) -> Event:
+    return Event(
+        name="entry.restored",
+        level=Level.DEBUG,
+        message=f"pulled {record.name} {record.version} ({record.tags})",
+        fields={
+            "name": record.name,
+            "version": record.version,
+            "tags": record.tags,
+            "format": record.format_id,
+            "pack": record.pack,
+            "pack_bytes": record.pack_bytes,
+            "tree_bytes": record.tree_bytes,
+        },
+    )
