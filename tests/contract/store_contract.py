@@ -196,3 +196,18 @@ class StoreContract:
 
         assert store.look_again([DIGEST]) == []
         assert len(store.list_segments()) == 1
+
+    def test_usage_is_seen_by_others_with_its_time(self, new_store):
+        """What a runner says it holds is read by all, with what it held before."""
+        first, second = Digest("1" * 64), Digest("2" * 64)
+        store = new_store("r1")
+        store.write_usage([first, second])
+        ((runner, written_s, usage),) = new_store("r2").read_usage()
+        assert usage.held == (first, second)
+
+        new_store("r1").write_usage([second])
+        ((again, later_s, usage),) = store.read_usage()
+
+        assert (again, usage.held) == (runner, (second,))
+        assert usage.before == ((written_s, (first,)),)
+        assert later_s >= written_s

@@ -172,6 +172,13 @@ def test_hostile_sizes_write_nothing(files, frames, target, pool):
     assert not list(target.iterdir())
 
 
+def test_table_beyond_the_end_of_the_pack_is_refused(small, target, pool):
+    """A sound file whose head claims a larger table is malformed, not damaged."""
+    forged = small[:12] + struct.pack("<I", len(small)) + small[16:]
+    with pytest.raises(PackMalformed, match="after the end"):
+        restore(forged, target, pool)
+
+
 def test_bomb_in_a_frame_is_refused(target, pool):
     """A frame that holds more than the table says is not decompressed."""
     bomb = zstd.compress(b"\0" * 100_000_000)
@@ -213,7 +220,8 @@ def test_wrong_digest_of_a_file_is_found_by_check():
 
 def test_check_accepts_what_the_writer_makes(target, pool):
     """Empty, small and large files pass `check_pack`."""
-    tree = SMALL | {"empty": (b"", False), "large": (b"\2" * 5_000_000, False)}
+    tree = SMALL | {"empty": (b"", False), "l": (b"\2" * 5_000_000, True)}
+    tree |= {"m": (b"\3" * 4_500_000, False)}
     data = pack_tree(tree, target, pool)
     found = check_pack(
         io.BytesIO(data).read, digest=digest_of(data), size_bytes=len(data)

@@ -405,6 +405,22 @@ def test_segment_that_was_bad_by_accident_is_added(store, view):
     assert view.refresh(store) == NOTHING
 
 
+def test_refresh_with_nothing_new_writes_nothing(store, path):
+    """So it waits for nobody, not even where a segment was bad once."""
+    segment = commit(store, ATTRS)
+    good = store.segments[segment]
+    with open_view(path, busy_timeout_s=0.05) as view:
+        store.segments[segment] = good[:-1]
+        view.refresh(store)
+        store.segments[segment] = good
+        view.refresh(store)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+
+        assert view.refresh(store) == NOTHING
+        other.close()
+
+
 def test_upgraded_wheelferry_reads_refused_segments_at_once(store, path):
     """What the version before could not read is not waited for."""
     name, data = BAD["newer"]
@@ -570,6 +586,34 @@ def test_processes_that_refresh_at_once_agree(store, path):
 
     assert sum(result.added_segments for result in results) == 20
     assert [len(found) for found in seen] == [400] * 4
+
+
+class Overtaken(MemoryStore):
+    """A store that lets another process refresh while a segment is read."""
+
+    def __init__(self, other: View) -> None:
+        super().__init__()
+        self.other: View | None = other
+        self.result: Refresh | None = None
+
+    def read_segment(self, segment: SegmentId) -> bytes | None:
+        data = super().read_segment(segment)
+        if other := self.other:
+            self.other = None
+            self.result = other.refresh(self)
+        return data
+
+
+def test_process_that_was_overtaken_adds_nothing_twice(view, path):
+    """Steps: A lists; A reads; B lists, reads and adds; A adds."""
+    with open_view(path) as other:
+        store = Overtaken(other)
+        commit(store, ATTRS)
+        commit(store, NUMPY)
+
+        assert view.refresh(store) == NOTHING
+        assert store.result == Refresh(added_segments=2, records=2)
+    assert names(view) == ["attrs", "numpy"]
 
 
 def test_missing_packs_are_remembered_until_they_are_promoted(store, view, path):

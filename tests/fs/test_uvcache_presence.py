@@ -13,7 +13,7 @@ from tests.support.entries import (
     make_info,
     make_tree,
 )
-from wheelferry.uvcache.entry import EntryInfo, Kind
+from wheelferry.uvcache.entry import EntryInfo, Hash, Kind
 from wheelferry.uvcache.formats import find_format
 from wheelferry.uvcache.place import Place, find_place, link_content, new_revision_id
 from wheelferry.uvcache.presence import Part, State, find_presence
@@ -32,7 +32,13 @@ def root(tmp_path: Path) -> Path:
     return path
 
 
-def put(root: Path, info: EntryInfo, *, hashes=None, archive_id: str = LOCAL) -> Place:
+def put(
+    root: Path,
+    info: EntryInfo,
+    *,
+    hashes: tuple[Hash, ...] | None = None,
+    archive_id: str = LOCAL,
+) -> Place:
     """Put an entry into a cache as uv does, whole, under ids of uv's own."""
     row = find_format(info.format_id)
     assert row is not None

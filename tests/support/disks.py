@@ -1,79 +1,268 @@
-"""Disks that fail or die at a given step, to be passed in instead of a real one."""
+"""Disks that count, fail or die at a given step, to be passed in instead of a real one."""
 
 import os
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import NamedTuple
 
 from wheelferry.disk import Disk
 from wheelferry.disk.durable import Buffer, StrPath
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Died(BaseException):
     """Stands for SIGKILL: nothing of the process happens after it."""
 
 
-class DyingDisk(Disk):
-    """A real disk until step `last_step`; then the process is dead.
+class Step(NamedTuple):
+    """One step: the method's name, and its paths, or that of its descriptor."""
 
-    A write that is the last step happens by half.  Steps are counted from 1; `steps`
-    says how many there were, in the order of `names`.
+    name: str
+    paths: tuple[str, ...]
+
+
+class CountingDisk(Disk):
+    """A disk that writes down its steps, in `log`, and does not sync.
+
+    What a kill leaves does not depend on syncs, and they are most of what a test waits
+    for.  `create_file` and `make_dirs_in` are made of the steps below them, and count as
+    those.  Steps of several threads are taken one after the other, so that the log is
+    the order in which they happened.
     """
 
-    def __init__(self, last_step: int | None = None) -> None:
-        self.names: list[str] = []
-        self._last_step = last_step
+    def __init__(self) -> None:
+        self.log: list[Step] = []
+        self._one_at_a_time = threading.RLock()
+
+    @property
+    def names(self) -> list[str]:
+        """The methods, in order."""
+        return [step.name for step in self.log]
 
     @property
     def steps(self) -> int:
-        return len(self.names)
+        """How many there were."""
+        return len(self.log)
+
+    def before(self, step: Step) -> None:
+        """Be told of a step that is about to be taken; it is counted already."""
+
+    def after(self, step: Step) -> None:
+        """Be told of a step that was taken, or tried."""
+
+    def half(self, step: Step) -> bool:
+        """Return whether only a half of that step is to be taken."""
+        del step
+        return False
+
+    @contextmanager
+    def _step(self, name: str, *targets: StrPath | int) -> Iterator[Step]:
+        paths = tuple(
+            os.readlink(f"/proc/self/fd/{target}")
+            if isinstance(target, int)
+            else os.fspath(target)
+            for target in targets
+        )
+        with self._one_at_a_time:
+            step = Step(name, paths)
+            self.log.append(step)
+            self.before(step)
+            try:
+                yield step
+            finally:
+                self.after(step)
+
+    def make_dirs(self, path: StrPath, mode: int = 0o777) -> None:
+        with self._step("make_dirs", path):
+            super().make_dirs(path, mode)
+
+    def make_dir(self, path: StrPath, mode: int = 0o777) -> None:
+        with self._step("make_dir", path):
+            super().make_dir(path, mode)
+
+    def create_file(self, path: StrPath, data: Buffer, mode: int = 0o666) -> None:
+        super().create_file(path, data, mode)
+
+    def open_new(self, path: StrPath, mode: int = 0o666) -> int:
+        with self._step("open_new", path):
+            return super().open_new(path, mode)
 
     def write(self, fd: int, data: Buffer) -> None:
-        """Write; half of it if this is the last step."""
-        if self._is_last("write"):
-            super().write(fd, memoryview(data).cast("B")[: len(data) // 2])
-            raise Died
-        super().write(fd, data)
+        view = memoryview(data).cast("B")
+        if not view:  # no call is made for nothing
+            return
+        with self._step("write", fd) as step:
+            super().write(fd, view[: len(view) // 2] if self.half(step) else view)
 
-    def _is_last(self, name: str) -> bool:
-        if self._last_step is not None and self.steps >= self._last_step:
+    def write_at(self, fd: int, data: Buffer, offset: int) -> None:
+        with self._step("write_at", fd) as step:
+            view = memoryview(data).cast("B")
+            part = view[: len(view) // 2] if self.half(step) else view
+            super().write_at(fd, part, offset)
+
+    def sync_file(self, fd: int) -> None:
+        with self._step("sync_file", fd):
+            os.fstat(fd)
+
+    def sync_dir(self, path: StrPath) -> None:
+        with self._step("sync_dir", path):
+            os.listdir(path)
+
+    def sync_filesystem(self, path: StrPath) -> None:
+        with self._step("sync_filesystem", path):
+            os.stat(path)
+
+    def rename(self, source: StrPath, target: StrPath) -> None:
+        with self._step("rename", source, target):
+            super().rename(source, target)
+
+    def link_new(self, source: StrPath, target: StrPath) -> bool:
+        with self._step("link_new", source, target):
+            return super().link_new(source, target)
+
+    def symlink(self, content: str, path: StrPath) -> None:
+        with self._step("symlink", content, path):
+            super().symlink(content, path)
+
+    def unlink(self, path: StrPath) -> bool:
+        with self._step("unlink", path):
+            return super().unlink(path)
+
+    def remove_dir(self, path: StrPath) -> None:
+        with self._step("remove_dir", path):
+            super().remove_dir(path)
+
+    def remove_tree(self, path: StrPath) -> None:
+        with self._step("remove_tree", path) as step:
+            if self.half(step):
+                _remove_half(os.fspath(path))
+            else:
+                super().remove_tree(path)
+
+    def set_mode(self, path: StrPath, mode: int) -> None:
+        with self._step("set_mode", path):
+            super().set_mode(path, mode)
+
+    def set_group(self, path: StrPath, gid: int) -> None:
+        with self._step("set_group", path):
+            super().set_group(path, gid)
+
+    def touch(self, path: StrPath) -> None:
+        with self._step("touch", path):
+            super().touch(path)
+
+    def make_dirs_in(self, root: StrPath, relative: Iterable[str]) -> None:
+        for name in relative:
+            self.make_dir(f"{os.fspath(root)}/{name}")
+
+
+def _remove_half(path: str) -> None:
+    """Remove every other file below `path`, and no directory."""
+    files = sorted(
+        os.path.join(parent, name)
+        for parent, _, names in os.walk(path)
+        for name in names
+    )
+    for file in files[::2]:
+        os.unlink(file)
+
+
+class DyingDisk(CountingDisk):
+    """A disk until step `last_step`; then the process is dead, as far as it sees.
+
+    Of a write, or the removal of a tree, that is the last step a half happens.  Steps
+    are counted from 1; the process goes on only in `finally` blocks that use no disk.
+    """
+
+    def __init__(self, last_step: int | None = None) -> None:
+        super().__init__()
+        self._last_step = last_step
+
+    def before(self, step: Step) -> None:
+        del step
+        if self._last_step is not None and self.steps > self._last_step:
+            self.log.pop()
             raise Died
-        self.names.append(name)
+
+    def half(self, step: Step) -> bool:
+        del step
         return self.steps == self._last_step
 
-
-def _counted(name: str, real: Callable[P, R]) -> Callable[P, R]:
-    def step(*args: P.args, **kwargs: P.kwargs) -> R:
-        disk: Any = args[0]
-        last = disk._is_last(name)
-        result = real(*args, **kwargs)
-        if last:
+    def after(self, step: Step) -> None:
+        del step
+        if self.steps == self._last_step:
             raise Died
-        return result
-
-    return step
 
 
-# `create_file` is made of the steps below it.
-for _name in (
-    "make_dir",
-    "open_new",
-    "sync_file",
-    "sync_dir",
-    "sync_filesystem",
-    "rename",
-    "link_new",
-    "symlink",
-    "unlink",
-    "remove_dir",
-    "remove_tree",
-    "set_mode",
-    "set_group",
-    "touch",
-):
-    setattr(DyingDisk, _name, _counted(_name, getattr(Disk, _name)))
+class Moment(StrEnum):
+    """When, in a step, the process is killed."""
+
+    BEFORE = "before"
+    WITHIN = "within"
+    """After a half of it, if it has halves; after all of it otherwise."""
+
+
+class KilledDisk(CountingDisk):
+    """A disk whose process is killed with SIGKILL before or within one step."""
+
+    def __init__(self, step: int, moment: Moment) -> None:
+        super().__init__()
+        self._step_number = step
+        self._moment = moment
+
+    def before(self, step: Step) -> None:
+        del step
+        if self._moment is Moment.BEFORE and self.steps == self._step_number:
+            _die()
+
+    def half(self, step: Step) -> bool:
+        del step
+        return self.steps == self._step_number
+
+    def after(self, step: Step) -> None:
+        del step
+        if self.steps == self._step_number:
+            _die()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class FaultyDisk(CountingDisk):
+    """A disk that raises one OSError at one step; before and after it works.
+
+    `failed` is that step, once it was reached.
+    """
+
+    def __init__(self, step: int, number: int) -> None:
+        super().__init__()
+        self.failed: Step | None = None
+        self._step_number = step
+        self._number = number
+
+    def before(self, step: Step) -> None:
+        if self.steps == self._step_number:
+            self.failed = step
+            # As the kernel has it: a call on a descriptor knows no path.
+            has_path = step.name not in ("write", "write_at", "sync_file")
+            path = step.paths[0] if has_path else None
+            raise OSError(self._number, os.strerror(self._number), path)
+
+
+class DroppingDisk(CountingDisk):
+    """A disk on which one kind of step says that it was done, and nothing happens."""
+
+    def __init__(self, dropped: str) -> None:
+        super().__init__()
+        assert callable(getattr(Disk, dropped))
+
+        def nothing(*_: object) -> None:
+            return None
+
+        setattr(self, dropped, nothing)
 
 
 class FailingDisk(Disk):
@@ -88,3 +277,15 @@ class FailingDisk(Disk):
 
         assert callable(getattr(Disk, step))
         setattr(self, step, fail)
+
+
+def unwrapped(disk: type[CountingDisk]) -> list[str]:
+    """Return the public methods of `Disk` that a subclass has not got of its own."""
+    methods: Iterator[tuple[str, Callable[..., object]]] = (
+        (name, value) for name, value in vars(Disk).items() if callable(value)
+    )
+    return sorted(
+        name
+        for name, value in methods
+        if not name.startswith("_") and getattr(disk, name) is value
+    )

@@ -4,10 +4,10 @@ import base64
 import hashlib
 from pathlib import Path
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 from wheelferry.uvcache.entry import EntryInfo, EntryKey, Hash, Kind
-from wheelferry.uvcache.formats import find_format
+from wheelferry.uvcache.formats import Family, Framing, find_format
 from wheelferry.uvcache.pointer import Payload, Pointer
 
 POLICY = b"http://index.invalid/files/some.file" + bytes(28)
@@ -33,20 +33,19 @@ def encode(
     """Return a pointer's bytes; `name` is the wheel's file name, if it records one."""
     row = find_format(format_id)
     assert row is not None
-    is_0_13 = row.bucket in ("wheels-v7", "wheels-v8", "sdists-v10", "sdists-v11")
     spelled = [
         {h.algorithm.capitalize(): h.value}
-        if is_0_13
+        if row.framing is Framing.CHECKED
         else [h.algorithm.capitalize(), h.value]
         for h in hashes
     ]
     fields: dict[str, object] = {"id": target_id, "hashes": spelled}
-    if row.bucket.startswith("wheels") and row.shape in ("array4", "array5", "map"):
-        fields |= {"filename": name, "version": 0}
-    if row.shape in ("array5", "map") or (row.bucket, row.shape) in (
-        ("sdists-v9", "array3"),
-        ("sdists-v10", "array3"),
-        ("sdists-v11", "array3"),
+    if row.family is Family.WHEELS and row.shape != "array2":
+        fields |= {"version": 0} if row.shape == "array3" else {}
+        fields |= {"filename": name, "version": 0} if row.shape != "array3" else {}
+    if row.shape in ("array5", "map") or (row.family, row.shape) == (
+        Family.SDISTS,
+        "array3",
     ):
         fields["size"] = 1234
     payload: Payload = fields if row.shape == "map" else list(fields.values())

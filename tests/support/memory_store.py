@@ -9,6 +9,7 @@ from wheelferry.errors import ObjectCorrupt, StoreNotInitialised
 from wheelferry.store.base import PutOutcome, StoreInfo
 from wheelferry.store.layout import check_digest
 from wheelferry.store.record import Digest, SegmentId
+from wheelferry.store.usage import Usage, advance_usage
 
 
 class MemoryStore:
@@ -19,6 +20,8 @@ class MemoryStore:
         self.objects: dict[Digest, bytes] = {}
         self.segments: dict[SegmentId, bytes] = {}
         self.reads: list[SegmentId] = []
+        self.usage: dict[str, tuple[int, Usage]] = {}
+        self.clock_s = 0
 
     @property
     def location(self) -> str:
@@ -72,6 +75,14 @@ class MemoryStore:
         segment = segment_id_of(data)
         self.segments[segment] = data
         return segment
+
+    def write_usage(self, held: Iterable[Digest]) -> None:
+        self.clock_s += 1
+        written_s, previous = self.usage.get("me", (0, Usage(held=())))
+        self.usage["me"] = self.clock_s, advance_usage(previous, written_s, held)
+
+    def read_usage(self) -> Iterator[tuple[str, int, Usage]]:
+        yield from ((runner, *found) for runner, found in self.usage.items())
 
     def sweep_staging(self, *, older_than_s: float) -> int:
         del older_than_s

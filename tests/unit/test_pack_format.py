@@ -186,15 +186,18 @@ def test_bomb_without_a_size_is_refused():
         decompress_exactly(bomb, 1000)
 
 
-@pytest.mark.parametrize("change", ["tail", "cut", "two", "none"])
+@pytest.mark.parametrize("change", ["tail", "cut", "two", "none", "open"])
 def test_frame_is_one_whole_frame(change):
     """Trailing bytes, a second frame and a cut one are refused."""
     frame = zstd.compress(b"hello" * 1000)
+    options: dict[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
+    checked = zstd.compress(b"hello" * 1000, options=options)
     data = {
         "tail": frame + b"\0",
         "cut": frame[:-1],
         "two": frame + frame,
         "none": b"",
+        "open": checked[:-2],  # all of the content, and half of zstd's checksum
     }[change]
     with pytest.raises(PackMalformed):
         decompress_exactly(data, 5000)

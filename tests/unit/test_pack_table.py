@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from wheelferry.errors import PackMalformed
 from wheelferry.pack.table import (
     FRAME_BYTES,
+    MAX_FRAME_BYTES,
+    MAX_TREE_BYTES,
     Contents,
     FileEntry,
     Frame,
@@ -77,6 +79,7 @@ def test_plan_is_found_again_from_the_sizes(sizes):
         ([10, 10], [5, 15]),  # goes on into the second file
         ([10], [10, 1]),  # goes on after the last file
         ([10, 10], [10]),  # ends before the last file
+        ([10, 10], [4, 10, 6]),  # a piece goes on into the second file
         ([10], []),
         ([10], [4]),
         ([], [1]),
@@ -97,3 +100,11 @@ def test_frames_of_other_sizes_are_read():
         (True, 3),
         (False, 0),
     ]
+
+
+def test_tree_beyond_the_limit_is_refused():
+    """A table that agrees with itself can still not ask for any amount of disk."""
+    count = MAX_TREE_BYTES // MAX_FRAME_BYTES
+    check_table(table_of([MAX_TREE_BYTES], [MAX_FRAME_BYTES] * count))
+    with pytest.raises(PackMalformed, match="tree claims"):
+        check_table(table_of([MAX_TREE_BYTES, 1], [MAX_FRAME_BYTES] * count + [1]))

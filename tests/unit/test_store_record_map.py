@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 import pytest
 
 from tests.support.records import make_record

@@ -1,8 +1,10 @@
 """Segments: what was encoded is decoded, and nothing else is."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,10 @@ from wheelferry.errors import (
     RecordMalformed,
     StoreFormatUnsupported,
 )
+from wheelferry.pack import zstd
+from wheelferry.store.bounded import checksum
 from wheelferry.store.record import Digest, Record, SegmentId
+from wheelferry.store.record_map import encode_map
 from wheelferry.store.segment import (
     BLOCK_TARGET_BYTES,
     decode_block,
@@ -23,10 +28,15 @@ from wheelferry.store.segment import (
 )
 from wheelferry.store.segment_footer import (
     HEAD_BYTES,
+    MAX_RAW_BYTES,
     TRAILER_BYTES,
+    Block,
+    Footer,
     Tombstone,
     decode_footer,
     decode_trailer,
+    encode_footer,
+    encode_head,
 )
 
 ID = SegmentId(digest_of("a segment"))
@@ -258,3 +268,99 @@ def test_record_larger_than_a_block_gets_a_block_of_its_own():
 
     assert [b.count for b in read_footer(data, segment=ID).blocks] == [1, 1, 1]
     assert decode_segment(data, segment=ID).records[1] == large
+
+
+def forge(*blocks: list[Record], padding: bytes = b"", **changes: Any) -> bytes:
+    """Return a segment with right checksums, and with what no writer would write.
+
+    `padding` goes before the footer; `changes` are made to the last block's entry.
+    """
+    data = encode_head()
+    entries: list[Block] = []
+    for some in blocks:
+        raw = msgpack.packb([encode_map(record) for record in some])
+        comp = zstd.compress(raw, 3)
+        entries.append(
+            Block(
+                offset=len(data),
+                comp_bytes=len(comp),
+                raw_bytes=len(raw),
+                checksum=checksum(comp),
+                count=len(some),
+                first_number=0,
+                first_name=some[0].name,
+                last_name=some[-1].name,
+            )
+        )
+        data += comp
+    entries[-1] = replace(entries[-1], **changes)
+    footer = Footer(
+        blocks=tuple(entries),
+        tombstones=(),
+        replaces=(),
+        created_s=1,
+        runner="r1",
+        writer="x",
+    )
+    data += padding
+    return data + encode_footer(footer, offset=len(data))
+
+
+ONE, TWO, THREE = (make_record("a", version) for version in ("1", "2", "3"))
+
+
+def test_forged_segment_is_one_if_nothing_is_wrong():
+    """The tests below fail for their own reason only."""
+    data = forge([ONE], [TWO, THREE])
+
+    assert decode_segment(data, segment=ID).records == (ONE, TWO, THREE)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        pytest.param(forge([TWO, ONE]), "not sorted", id="records"),
+        pytest.param(forge([TWO], [ONE]), "not sorted", id="blocks"),
+        pytest.param(forge([ONE], padding=b"x"), "do not end", id="gap"),
+        pytest.param(forge([ONE], offset=0), "does not begin", id="offset"),
+        pytest.param(forge([ONE], comp_bytes=5), "do not end", id="short"),
+        pytest.param(forge([ONE], count=2), "records, not 2", id="count"),
+        pytest.param(forge([ONE], count=0), "records, not 0", id="none"),
+        pytest.param(forge([ONE], first_name="A"), "other names", id="first name"),
+        pytest.param(forge([ONE], last_name="b"), "other names", id="last name"),
+        pytest.param(forge([ONE], first_name="b"), "not sorted", id="name order"),
+        pytest.param(forge([ONE], raw_bytes=1 << 20), "announce", id="raw bytes"),
+        pytest.param(forge([ONE], raw_bytes=1 << 40), "out of range", id="huge block"),
+        pytest.param(forge([ONE], count=1 << 30), "out of range", id="huge count"),
+    ],
+)
+def test_segment_that_contradicts_itself_is_malformed(data, reason):
+    """Right checksums do not make it right: whoever can write can forge them."""
+    with pytest.raises(RecordMalformed, match=reason):
+        decode_segment(data, segment=ID)
+
+
+def test_segment_that_would_decompress_to_too_much_is_malformed():
+    """Small blocks that each unpack to the limit of a block add up."""
+    entry = Block(
+        offset=HEAD_BYTES,
+        comp_bytes=0,
+        raw_bytes=16 << 20,
+        checksum=0,
+        count=1,
+        first_number=0,
+        first_name="a",
+        last_name="a",
+    )
+    footer = Footer(
+        blocks=(entry,) * (MAX_RAW_BYTES // entry.raw_bytes + 1),
+        tombstones=(),
+        replaces=(),
+        created_s=1,
+        runner="r1",
+        writer="x",
+    )
+    data = encode_head() + encode_footer(footer, offset=HEAD_BYTES)
+
+    with pytest.raises(RecordMalformed, match="65 records of"):
+        decode_segment(data, segment=ID)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wheelferry.disk import Disk, WorkDir
-from wheelferry.errors import IntegrityError
+from wheelferry.errors import IntegrityError, RecordMalformed
 from wheelferry.events import Event, Level, progress
 from wheelferry.ops.convert import encode_record
 from wheelferry.ops.left import Left
@@ -19,6 +19,7 @@ from wheelferry.pack.pool import Pool
 from wheelferry.pack.writer import ChangedWhilePacking, SpooledPack, write_pack
 from wheelferry.store.base import PutOutcome
 from wheelferry.store.record import Digest, Record
+from wheelferry.store.record_map import encode_map
 from wheelferry.store.segment import encode_segment
 from wheelferry.uvcache.entry import EntryInfo
 from wheelferry.uvcache.scan import CachedEntry, Scan, is_unchanged, scan_cache
@@ -28,6 +29,9 @@ from wheelferry.uvcache.wheelrecord import check_record
 BATCH_ENTRIES = 64
 BATCH_BYTES = 256 << 20
 """A segment is committed when the packs it names reach one of these."""
+
+ABANDONED_S = 24 * 3600
+"""Age at which a temporary file of this runner's in the store belongs to nobody."""
 
 _MAX_ISSUES = 3
 
@@ -135,10 +139,11 @@ def apply_promote(tiers: Tiers, plan: PromotePlan) -> PromoteReport:
                     report.rejected.append(outcome)
                     tiers.emit(_rejected(outcome))
                 else:
-                    batch.add(candidate.entry.info, outcome)
+                    batch.add(outcome)
             batch.commit()
         finally:
             batch.discard()
+    tiers.store.sweep_staging(older_than_s=ABANDONED_S)
     return report
 
 
@@ -177,9 +182,7 @@ def _in_store(tiers: Tiers, info: EntryInfo) -> bool:
     return any(not tiers.view.is_missing(light.pack) for light in known)
 
 
-def _pack(
-    entry: CachedEntry, spool: Path, disk: Disk, pool: Pool
-) -> SpooledPack | Left:
+def _pack(entry: CachedEntry, spool: Path, disk: Disk, pool: Pool) -> "_Packed | Left":
     """Pack an entry, and check what was packed against the wheel's own RECORD."""
     subject = subject_of(entry.info)
     try:
@@ -198,7 +201,19 @@ def _pack(
     if not is_unchanged(entry):
         pack.close()
         return Left(subject=subject, reason="was replaced while it was packed")
-    return pack
+    catalogued = encode_record(
+        entry.info,
+        pack=pack.digest,
+        pack_bytes=pack.pack_bytes,
+        tree_bytes=pack.tree_bytes,
+        tree_files=pack.tree_files,
+    )
+    try:
+        encode_map(catalogued)
+    except RecordMalformed as exc:
+        pack.close()
+        return Left(subject=subject, reason=f"no record can hold it: {exc.message}")
+    return _Packed(pack=pack, record=catalogued)
 
 
 def _rejected(left: Left) -> Event:
@@ -210,6 +225,14 @@ def _rejected(left: Left) -> Event:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Packed:
+    """A pack that passed its check, and the record that is to name it."""
+
+    pack: SpooledPack
+    record: Record
+
+
 class _Batch:
     """Packs that are in the store, and not yet named by a segment."""
 
@@ -219,23 +242,15 @@ class _Batch:
         self._records: list[Record] = []
         self._packs: dict[Digest, SpooledPack] = {}
 
-    def add(self, info: EntryInfo, pack: SpooledPack) -> None:
+    def add(self, packed: "_Packed") -> None:
         """Put a pack into the store; `discard` closes it from here on."""
-        digest = Digest(pack.digest)
+        pack, digest = packed.pack, packed.record.pack
         if digest in self._packs:
             pack.close()
         else:
             self._packs[digest] = pack
             self._put(digest, pack)
-        self._records.append(
-            encode_record(
-                info,
-                pack=digest,
-                pack_bytes=pack.pack_bytes,
-                tree_bytes=pack.tree_bytes,
-                tree_files=pack.tree_files,
-            )
-        )
+        self._records.append(packed.record)
         spooled_bytes = sum(pack.pack_bytes for pack in self._packs.values())
         if len(self._records) >= BATCH_ENTRIES or spooled_bytes >= BATCH_BYTES:
             self.commit()

@@ -8,6 +8,7 @@ Values here and below are named tuples: to define a frozen dataclass takes 1 ms.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from wheelferry.errors import IntegrityError, StoreError
@@ -16,6 +17,7 @@ from wheelferry.ops.convert import decode_entry, decode_hashes, decode_key
 from wheelferry.ops.left import Left
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
+from wheelferry.ops.usage import note_usage
 from wheelferry.store.record import Digest
 from wheelferry.store.view import LightRecord
 from wheelferry.uvcache.entry import EntryInfo
@@ -54,6 +56,7 @@ class PullPlan(NamedTuple):
         return sum(record.tree_bytes for record in self.fetched)
 
 
+@dataclass(kw_only=True)
 class PullReport:
     """What a pull did; sizes in bytes.
 
@@ -65,12 +68,11 @@ class PullReport:
         stopped_by: What made the store unusable half way, if anything did.
     """
 
-    def __init__(self) -> None:
-        self.restored: list[LightRecord] = []
-        self.failed: list[Left] = []
-        self.bytes_read = 0
-        self.tree_bytes = 0
-        self.stopped_by: StoreError | None = None
+    restored: list[LightRecord] = field(default_factory=list)
+    failed: list[Left] = field(default_factory=list)
+    bytes_read: int = 0
+    tree_bytes: int = 0
+    stopped_by: StoreError | None = None
 
 
 def plan_pull(tiers: Tiers, rules: Rules, format_ids: Sequence[str]) -> PullPlan:
@@ -132,6 +134,8 @@ def apply_pull(tiers: Tiers, plan: PullPlan) -> PullReport:
         from wheelferry.ops.restoration import restore  # noqa: PLC0415
 
         restore(tiers, plan, report)
+    if report.stopped_by is None:
+        note_usage(tiers, (*plan.held, *(record.pack for record in report.restored)))
     return report
 
 

@@ -11,6 +11,7 @@ from wheelferry.store.view import View
 
 STAGING = "staging"
 VIEW = "view.sqlite"
+USED = "usage-written"
 UV_VERSIONS = "uv-versions.msgpack"
 
 

@@ -52,7 +52,7 @@ class Pool:
     """A few threads, shared by whatever packs are written or restored at one time.
 
     Args:
-        workers: Number of threads; two saturate a local disk's create path.
+        workers: Number of threads.
         budget_bytes: `submit` blocks while the jobs not yet done weigh this much.
     """
 

@@ -84,7 +84,6 @@ class PackSource:
             ObjectCorrupt: The pack ends before.
         """
         head = decode_head(self.take(min(HEAD_BYTES, self._size_bytes)))
-        # take() allocates what it is asked for: compare with what there can be first.
         if head.table_comp_bytes > self._size_bytes - HEAD_BYTES:
             raise PackMalformed("the file table goes on after the end of the pack")
         table, layout = decode_table(head, self.take(head.table_comp_bytes))

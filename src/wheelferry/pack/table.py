@@ -168,6 +168,6 @@ def _locate(table: Table) -> tuple[Contents, ...]:
         if left:
             raise PackMalformed("a frame ends within a file that it does not begin")
         contents.append(Contents(first=first, last=file))
-    if offset or any(sizes[file:]):
+    if any(sizes[file:]):
         raise PackMalformed("the frames end before the files do")
     return tuple(contents)

@@ -7,9 +7,12 @@ and every wrapper must pass.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from wheelferry.store.record import Digest, SegmentId
+
+if TYPE_CHECKING:
+    from wheelferry.store.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,20 @@ class Store(Protocol):
 
     def commit_segment(self, data: bytes) -> SegmentId:
         """Add a segment to the catalog; durable on return, as `put_object`."""
+        ...
+
+    def write_usage(self, held: Iterable[Digest]) -> None:
+        """Say which packs this runner's cache holds now; `usage` has the meaning.
+
+        What the runner said before is carried on, as far as it can be read.
+        """
+        ...
+
+    def read_usage(self) -> Iterator["tuple[str, int, Usage]"]:
+        """Yield what each runner said, with its name and when that was.
+
+        The time is in seconds of the store's clock.  What cannot be read is left out.
+        """
         ...
 
     def sweep_staging(self, *, older_than_s: float) -> int:

@@ -7,7 +7,7 @@ they raise: it names the segment and the part of it.
 import re
 from typing import Final
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 import xxhash
 
 from wheelferry.errors import RecordMalformed

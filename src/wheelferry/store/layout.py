@@ -46,6 +46,7 @@ MAX_SEGMENT_BYTES: Final = 32 << 20
 
 SEGMENT_SUFFIX: Final = ".seg"
 STAGED_SUFFIX: Final = ".tmp"
+USAGE_SUFFIX: Final = ".use"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -126,6 +127,17 @@ def segment_path(segment: SegmentId) -> str:
     """Return the path of a segment."""
     check_digest(segment)
     return f"{CATALOG}/{segment}{SEGMENT_SUFFIX}"
+
+
+def usage_path(runner: str) -> str:
+    """Return the path of a runner's usage file."""
+    return f"{USAGE}/{runner}{USAGE_SUFFIX}"
+
+
+def parse_usage_name(name: str) -> str | None:
+    """Return the runner that a name in `usage/` stands for, or None."""
+    runner = name.removesuffix(USAGE_SUFFIX)
+    return runner if runner != name and is_runner(runner) else None
 
 
 def parse_segment_name(name: str) -> SegmentId | None:

@@ -6,12 +6,18 @@ OSErrors become StoreErrors here and nowhere else.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from wheelferry.disk import Disk
-from wheelferry.errors import ObjectCorrupt, RecordMalformed, StoreNotInitialised
+from wheelferry.errors import (
+    ObjectCorrupt,
+    RecordMalformed,
+    StoreFormatUnsupported,
+    StoreNotInitialised,
+)
 from wheelferry.store import layout
 from wheelferry.store.base import PutOutcome, StoreInfo
 from wheelferry.store.faults import Faults
@@ -25,6 +31,9 @@ from wheelferry.store.reading import (
 )
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.staging import Staged, Staging
+
+if TYPE_CHECKING:
+    from wheelferry.store.usage import Usage
 
 
 class PosixStore:
@@ -43,7 +52,8 @@ class PosixStore:
         self._root = root
         self._reads = reads or Reads()
         self._faults = Faults(root)
-        self._staging = Staging(root, disk=disk, runner=layout.sanitise_runner(runner))
+        self._runner = layout.sanitise_runner(runner)
+        self._staging = Staging(root, disk=disk, runner=self._runner)
 
     @property
     def location(self) -> str:
@@ -190,6 +200,48 @@ class PosixStore:
         if self._size(target) != len(data):
             self._commit(self._stage([data], target), target)
         return segment
+
+    def write_usage(self, held: Iterable[Digest]) -> None:
+        """Say which packs this runner holds; see `Store.write_usage`.
+
+        1. *read* what it said before.  2. *stage*.  3. *commit*: rename over the old
+        file, which nobody else writes.  A kill leaves the old one, or a staged file.
+        """
+        from wheelferry.store.usage import (  # noqa: PLC0415 (once a day)
+            Usage,
+            advance_usage,
+            encode_usage,
+        )
+
+        written_s, previous = self._read_usage(self._runner) or (0, Usage(held=()))
+        usage = advance_usage(previous, written_s, held)
+        target = self._root / layout.usage_path(self._runner)
+        self._commit(self._stage([encode_usage(usage)], target), target)
+
+    def read_usage(self) -> Iterator["tuple[str, int, Usage]"]:
+        """Yield what each runner said; see `Store.read_usage`."""
+        for name in sorted(self._list(self._root / layout.USAGE)):
+            runner = layout.parse_usage_name(name)
+            if runner is not None and (found := self._read_usage(runner)) is not None:
+                yield runner, *found
+
+    def _read_usage(self, runner: str) -> "tuple[int, Usage] | None":
+        from wheelferry.store.usage import (  # noqa: PLC0415
+            MAX_USAGE_BYTES,
+            decode_usage,
+        )
+
+        path = self._root / layout.usage_path(runner)
+        reader = self._open_file(path)
+        if reader is None:
+            return None
+        with reader:
+            written_s = int(os.fstat(reader.fileno()).st_mtime)
+            data = read_whole(reader, MAX_USAGE_BYTES)
+        try:
+            return written_s, decode_usage(data, where=str(path))
+        except (RecordMalformed, StoreFormatUnsupported):
+            return None  # it is written anew tomorrow, and only guides a removal
 
     def sweep_staging(self, *, older_than_s: float) -> int:
         """Remove this runner's abandoned files; see `Store.sweep_staging`."""

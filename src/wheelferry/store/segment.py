@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 from wheelferry import __version__
 from wheelferry.errors import RecordMalformed

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Final
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 from wheelferry.errors import RecordMalformed, StoreFormatUnsupported
 from wheelferry.pack import zstd

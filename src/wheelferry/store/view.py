@@ -307,7 +307,7 @@ def _of_formats(format_ids: Collection[str] | None) -> tuple[str, tuple[str, ...
 
 def _whole(row: LightRecord, body: bytes | None) -> Record:
     # Here, since a pull with nothing to do loads no whole record.
-    import msgpack  # type: ignore[import-untyped]  # noqa: PLC0415
+    import msgpack  # noqa: PLC0415
 
     files, needs = ({}, {}) if body is None else msgpack.unpackb(body)
     return Record(

@@ -176,7 +176,7 @@ def _apply(
 def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
     """Return how many records were added; None if another process was faster."""
     # Here, since most refreshes find nothing new, and each job waits for one.
-    import msgpack  # type: ignore[import-untyped]  # noqa: PLC0415
+    import msgpack  # noqa: PLC0415
 
     from wheelferry.store.segment import iter_records, read_footer  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 from wheelferry.disk import Disk
 from wheelferry.uvcache.formats import Release, parse_release
@@ -50,14 +50,14 @@ def read_versions(
     answers: dict[_Identity, str] = {}
     failed: list[str] = []
     for binary in binaries:
-        identity = _identify(binary)
-        answer = known.get(identity)
-        if answer is None:
-            try:
+        try:
+            identity = _identify(binary)
+            answer = known.get(identity)
+            if answer is None:
                 answer = (ask or _ask)(binary)
-            except OSError as exc:
-                failed.append(f"{binary}: {exc}")
-                continue
+        except OSError as exc:
+            failed.append(f"{binary}: {exc}")
+            continue
         answers[identity] = answer
     if answers.keys() - known.keys():
         _save(memory, answers, disk)

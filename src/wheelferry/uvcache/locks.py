@@ -11,8 +11,8 @@ beside it (link, pointer) is created only if absent, and uv replaces those by re
 """
 
 import errno
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from wheelferry.disk import Disk, FileLock, try_lock
@@ -96,26 +96,22 @@ def _ensure_base_files(root: Path, disk: Disk) -> None:
     for name, data in (("CACHEDIR.TAG", _TAG), (".gitignore", b"*")):
         path = root / name
         if not path.exists():
-            try:
+            with suppress(FileExistsError):
                 disk.create_file(path, data)
-            except FileExistsError:
-                continue  # a uv that started at the same time made it
     _ensure_lock_file(root / LOCK, disk)
 
 
 def _ensure_lock_file(path: Path, disk: Disk) -> None:
     """Make a lock file that every user may lock, whatever the umask, as uv does.
 
-    It appears with its final mode: another user's uv would fail on one it cannot open.
-    A kill leaves an empty `.tmp` file, which uv ignores, and removes when it prunes.
+    Under its own name at once: a temporary name in the root could make a `uv cache
+    prune` of old fail, which trips over what vanishes.  A kill between the two steps
+    leaves a file that locks the same, for fewer users.
     """
-    if path.exists():
-        return
-    temporary = path.with_name(f".tmp{os.urandom(6).hex()}")
-    disk.create_file(temporary, b"", _LOCK_MODE)
-    disk.set_mode(temporary, _LOCK_MODE)
-    disk.link_new(temporary, path)
-    disk.unlink(temporary)
+    if not path.exists():
+        with suppress(FileExistsError):  # a uv that started at the same time made it
+            disk.create_file(path, b"", _LOCK_MODE)
+            disk.set_mode(path, _LOCK_MODE)
 
 
 def _refused(path: Path, exc: OSError) -> CacheError:

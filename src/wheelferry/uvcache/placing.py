@@ -7,6 +7,7 @@ in which order, and what a kill in between leaves.
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from wheelferry.uvcache.entry import EntryInfo
@@ -68,12 +69,12 @@ class Placer:
         if parent:
             self.ensure_dir(parent)
         full = f"{self._root}/{path}"
-        try:
-            self._disk.make_dir(full)
-        except FileExistsError:
-            if not stat.S_ISDIR(os.lstat(full).st_mode):
-                text = "a link or file is in the place of a directory"
-                raise NotADirectoryError(errno.ENOTDIR, text, full) from None
+        if not os.path.lexists(full):
+            with suppress(FileExistsError):  # uv made it at the same time
+                self._disk.make_dir(full)
+        if not stat.S_ISDIR(os.lstat(full).st_mode):
+            text = "a link or file is in the place of a directory"
+            raise NotADirectoryError(errno.ENOTDIR, text, full)
         self._plain.add(path)
 
     def place_archive(self, staged: Path, archive_id: str) -> None:
@@ -111,10 +112,8 @@ class Placer:
             self._disk.symlink(content, staged)
             self._disk.rename(staged, target)
             return
-        try:
+        with suppress(FileExistsError):
             self._disk.symlink(content, target)
-        except FileExistsError:
-            return
 
     def withdraw(self, seen: Presence) -> None:
         """Remove what names an archive that is gone: uv 0.5 fails on such a pointer."""

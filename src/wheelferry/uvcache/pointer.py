@@ -11,10 +11,11 @@ import zlib
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 
 from wheelferry.uvcache.entry import Hash
 from wheelferry.uvcache.formats import Family, Framing
+from wheelferry.uvcache.urls import find_urls
 
 T = TypeVar("T")
 Payload: TypeAlias = dict[str, object] | list[object]
@@ -27,8 +28,6 @@ _U32 = 4
 _ALIGNMENT = 16
 _MAX_SIZE_BYTES = 1 << 50
 _MAX_NAME = 512
-_URL = re.compile(rb"https?://[!#-;=?-\[\]_a-z~%]+", re.IGNORECASE)
-_SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
 _FIELD = re.compile(r"[a-z_]{1,32}")
 _DIGEST_CHARS = {
@@ -47,6 +46,9 @@ _NAMES = {
     (Family.SDISTS, 3): ("id", "hashes", "size"),
 }
 """Fields by number of items; `version` is that of the archive's layout."""
+
+_MAP_FIELDS = {Family.WHEELS: 5, Family.SDISTS: 3}
+"""Number of fields where they are in a map: all of them."""
 
 
 class PointerMalformed(ValueError):
@@ -99,18 +101,8 @@ class Pointer:
         return _join(_pack(payload), self.policy, self.framing)
 
     def find_urls(self) -> tuple[str, ...]:
-        """Return the URLs that the cache policy holds.
-
-        Strings in it may touch each other, so a URL can have a tail that is not its own.
-        """
-        found = []
-        for match in _URL.finditer(self.policy):
-            text = match[0].decode("ascii")
-            starts = [m.start() for m in _SCHEME.finditer(text)]
-            found += [
-                text[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)
-            ]
-        return tuple(dict.fromkeys(found))
+        """Return the URLs that the cache policy holds: whence the file came."""
+        return find_urls(self.policy)
 
 
 def decode_pointer(data: bytes, *, family: Family, framing: Framing) -> Pointer:
@@ -216,7 +208,7 @@ def _name_fields(payload: Payload, family: Family) -> tuple[dict[str, object], s
         if names is not None:
             return dict(zip(names, payload, strict=True)), shape
     else:
-        if names is not None and payload.keys() == set(names):
+        if len(payload) == _MAP_FIELDS[family] and payload.keys() == set(names or ()):
             return payload, "map"
         shape = f"map({','.join(sorted(payload)[:8])})"
     raise PointerMalformed(f"its payload has the unknown shape {shape}", shape=shape)

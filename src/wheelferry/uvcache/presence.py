@@ -22,6 +22,7 @@ from wheelferry.uvcache.pointer import (
     PointerMalformed,
     decode_pointer,
 )
+from wheelferry.uvcache.reading import read_small
 from wheelferry.uvcache.wheelname import normalise_name
 
 _NO_DIGESTS = "the cache has its sdist, and no digests to compare"
@@ -171,13 +172,12 @@ class Inspector:
     def _read_pointer(self, look: "_Look") -> Pointer | None:
         """Return a pointer that is there; note why if there is none to use."""
         try:
-            with open(f"{self._root}/{look.place.pointer}", "rb") as file:
-                data = file.read(MAX_POINTER_BYTES + 1)
-        except FileNotFoundError:
-            look.missing.add(Part.POINTER)
-            return None
+            data = read_small(f"{self._root}/{look.place.pointer}", MAX_POINTER_BYTES)
         except OSError as exc:
             look.reason = f"its pointer cannot be read: {exc.strerror}"
+            return None
+        if data is None:
+            look.missing.add(Part.POINTER)
             return None
         if not data.strip(b"\0"):
             look.miss_broken(Part.POINTER)  # what a power loss leaves of a new file

@@ -60,6 +60,10 @@ def check_restorable(info: EntryInfo, archive_id: str) -> Pointer | None:
 
 
 def check_key(info: EntryInfo) -> None:
+    """Raise UnsafePath unless the entry's paths are where uv keeps such entries.
+
+    Enough for looking at a cache; before anything is written, `check_restorable`.
+    """
     key = info.key
     if any(len(part) > MAX_COMPONENT for part in str(key).split("/")):
         raise _unsafe(info, f"a component is longer than {MAX_COMPONENT} bytes")

@@ -141,6 +141,7 @@ class _Restore:
         self._disk = stage.disk
         self._placer = Placer(stage)
         self._inspector = Inspector(stage.root)
+        self._placed: set[str] = set()
 
     def plan(self, item: Restorable) -> _Job:
         """Check what the store says, and see what the cache has."""
@@ -208,7 +209,9 @@ class _Restore:
             job.skip(seen.reason)
             return
         if seen.state is State.PRESENT:
-            job.result = Result.ALREADY_PRESENT
+            # By uv meanwhile, or by the archive that came with another entry.
+            ours = item.archive_id in self._placed
+            job.result = Result.RESTORED if ours else Result.ALREADY_PRESENT
             return
         if (
             row is None
@@ -221,6 +224,7 @@ class _Restore:
         placer.ensure_dir(place.home)
         if Part.ARCHIVE in missing and item.staged is not None:
             placer.place_archive(item.staged, item.archive_id)
+            self._placed.add(item.archive_id)
         for part, path in (
             (Part.WHEEL, place.wheel),
             (Part.METADATA, place.metadata),

@@ -390,16 +390,11 @@ class _Scanner:
 def _find_wheel_name(name: str, stem: str, filename: str | None) -> WheelName | None:
     """Return the parts of a wheel's file name, or None if it is of another package.
 
-    uv 0.5 has the name in the stem, 0.6.0 to 0.6.3 have it nowhere but in the shard, and
-    later ones have the file's name in the pointer (the stem may be shortened).
+    Pointers have the file's name from uv 0.6.4 on, where stems may be shortened; before
+    that, stems are the name in full.
     """
-    escaped = name.replace("-", "_")
-    given = filename.removesuffix(".whl") if filename else None
-    for text in (given,) if given else (stem, f"{escaped}-{stem}"):
-        wheel = parse_wheel_name(text)
-        if wheel is not None and wheel.name == name:
-            return wheel
-    return None
+    wheel = parse_wheel_name((filename or stem).removesuffix(".whl"))
+    return wheel if wheel is not None and wheel.name == name else None
 
 
 def _count_pointers(directory: str) -> int:

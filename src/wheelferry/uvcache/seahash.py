@@ -5,7 +5,8 @@ UTF-8 bytes of a text and one 0xff, as little-endian hex.  Checked against the d
 names that uv 0.5.14 to 0.13.9 make for a given URL.
 """
 
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+import re
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 _MASK = (1 << 64) - 1
 _PRIME = 0x6EED0E9DA4D94A4F
@@ -15,7 +16,10 @@ _SEEDS = (
     0x6FE2E5AAF078EBC9,
     0x14F994A4C5259381,
 )
-_PATH_SAFE = "/:@!$&'()*+,;=~-._"
+# What URL parsers leave as it is in a path, and in a path segment that is set anew.
+_PATH_SAFE = "/%:@!$&'()*+,;=~-._[]|^"
+_GIT_SUFFIX = re.compile(r"([^/])\.git(@[^@]*)?$", re.IGNORECASE)
+_SEGMENT_SAFE = _PATH_SAFE.replace("/", "").replace("%", "")
 
 
 def cache_digest(text: str) -> str:
@@ -26,24 +30,67 @@ def cache_digest(text: str) -> str:
 def index_key(url: str) -> str:
     """Return the key of an index or a direct URL: `index/<key>`, `url/<key>`.
 
-    uv removes credentials, one trailing slash and a suffix `.git` first, and writes the
-    path of github.com in lower case.
+    As uv 0.5.31 to 0.13.8 make it; raises ValueError for what is no URL.
     """
     return cache_digest(canonical_url(url))
 
 
+def index_keys(url: str) -> frozenset[str]:
+    """Return the keys that any known uv makes of a URL.
+
+    Only uv 0.5.31 to 0.13.8 undo escapes in the path, so a URL with some has two keys.
+
+    Raises ValueError for what is no URL.
+    """
+    parsed = _parse(url)
+    return frozenset((cache_digest(parsed), cache_digest(_undo_escapes(parsed))))
+
+
 def canonical_url(url: str) -> str:
-    """Return a URL in the form that uv's keys are made of."""
+    """Return a URL in the form that uv's keys are made of.
+
+    Without credentials, without one slash at the end, without `.git` (also before an
+    `@revision`); escapes in the path are undone, as far as they need not be there.
+    """
+    return _undo_escapes(_parse(url))
+
+
+def _parse(url: str) -> str:
+    """Return a URL as URL parsers write it, without what never counts."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
     port = f":{parts.port}" if parts.port and not _is_default(parts) else ""
-    path = quote(unquote(parts.path), safe=_PATH_SAFE)
-    path = path.removesuffix("/").removesuffix(".git")
+    path = quote(_without_dots(parts.path), safe=_PATH_SAFE).removesuffix("/")
     if host == "github.com":
         path = path.lower()
-    query = f"?{parts.query}" if parts.query else ""
-    fragment = f"#{parts.fragment}" if parts.fragment else ""
-    return f"{parts.scheme.lower()}://{host}{port}{path or '/'}{query}{fragment}"
+    path = _GIT_SUFFIX.sub(r"\1\2", path) or "/"
+    netloc = f"{host}{port}"
+    return urlunsplit((parts.scheme, netloc, path, parts.query, parts.fragment))
+
+
+def _undo_escapes(url: str) -> str:
+    parts = urlsplit(url)
+    if "%" not in parts.path:
+        return url
+    path = "/".join(
+        quote(unquote(part), safe=_SEGMENT_SAFE) for part in parts.path.split("/")
+    )
+    return urlunsplit(parts._replace(path=path))
+
+
+def _without_dots(path: str) -> str:
+    """Resolve `.` and `..`, as every URL parser does."""
+    kept: list[str] = []
+    parts = path.split("/")[1:]
+    for number, part in enumerate(parts):
+        if part == "..":
+            del kept[-1:]
+        elif part != ".":
+            kept.append(part)
+        if part in (".", "..") and number == len(parts) - 1:
+            kept.append("")
+    return "/" + "/".join(kept)
 
 
 def _is_default(parts: SplitResult) -> bool:

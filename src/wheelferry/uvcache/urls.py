@@ -1,11 +1,15 @@
-"""Whether a URL carries something that opens a door.
+"""The URLs in a pointer's cache policy, and whether one carries something that opens a door.
 
 Pure.  A pointer holds the URL that its file came from, in the clear, and whoever can
-read the store could read it there.  A judgement on names and looks, so it errs on the
-side of keeping an entry on its runner.
+read the store could read it there.  Whether that does harm is a judgement on names and
+looks, so it errs on the side of keeping an entry on its runner.  It cannot tell a token
+that is part of a path; where an index works like that, exclude it by its URL.
 """
 
 import re
+import struct
+from itertools import pairwise
+from urllib.parse import unquote_plus
 
 _AUTHORITY = re.compile(r"^[a-z][a-z0-9+.-]*://([^/?#]*)", re.IGNORECASE)
 _SECRET_NAME = re.compile(
@@ -14,6 +18,49 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _OPAQUE_CHARS = 20
+
+_STRING = struct.Struct("<Ii")
+"""How rkyv records a string of more than 8 bytes: its length, whose lowest 6 bits come
+first and 0b10 after them, and where it is, relative to this record."""
+
+_ALIGNMENT = 4
+_MAX_URL_BYTES = 8192
+_URL = re.compile(rb"https?://[!#-;=?-\[\]_a-z~%]+", re.IGNORECASE)
+_SCHEME = re.compile(rb"https?://", re.IGNORECASE)
+
+
+def find_urls(policy: bytes) -> tuple[str, ...]:
+    """Return the URLs in a cache policy, each once.
+
+    Strings touch each other there, so a URL's end is told by its record.  What looks
+    like a URL and has no record of its own (one within a header, say) is returned too,
+    and may have a tail that is not its own.
+    """
+    recorded = _recorded_urls(policy)
+    found: dict[str, None] = {}
+    for run in _URL.finditer(policy):
+        starts = [match.start() for match in _SCHEME.finditer(policy, *run.span())]
+        for start, end in pairwise((*starts, run.end())):
+            url = recorded.get(start, policy[start:end])
+            found[url.decode("utf-8", "replace")] = None
+    return tuple(found)
+
+
+def _recorded_urls(policy: bytes) -> dict[int, bytes]:
+    """Return the strings that are URLs, by their place."""
+    found: dict[int, bytes] = {}
+    for at in range(0, len(policy) - _STRING.size + 1, _ALIGNMENT):
+        word, offset = _STRING.unpack_from(policy, at)
+        start, size_bytes = at + offset, (word & 0x3F) | (word >> 8 << 6)
+        if (
+            word & 0xC0 == 0x80
+            and start >= 0
+            and start not in found
+            and start + size_bytes <= min(len(policy), start + _MAX_URL_BYTES)
+            and _SCHEME.match(policy, start, start + size_bytes)
+        ):
+            found[start] = policy[start : start + size_bytes]
+    return found
 
 
 def secret_in(url: str) -> str | None:
@@ -27,9 +74,11 @@ def secret_in(url: str) -> str | None:
         return "credentials"
     query = url.partition("#")[0].partition("?")[2]
     for parameter in filter(None, re.split("[&;]", query)):
-        name, _, value = parameter.partition("=")
+        name, _, value = map(unquote_plus, parameter.partition("="))
         if _SECRET_NAME.search(name):
-            return f"a secret in its query ({name})"
+            return f"a secret in its query ({name[:_OPAQUE_CHARS]})"
         if len(value or name) >= _OPAQUE_CHARS:
-            return f"a long value in its query ({name[:_OPAQUE_CHARS]})"
+            # The name may be the secret, if there is nothing else.
+            shown = f" ({name[:_OPAQUE_CHARS]})" if value else ""
+            return f"a long value in its query{shown}"
     return None

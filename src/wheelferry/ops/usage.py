@@ -1,0 +1,41 @@
+"""Say in the store, once a day, which packs this runner's cache holds.
+
+For the removal of packs that nobody needs.  A convenience: a runner that may not write to
+the store, or cannot reach it, does without.
+"""
+
+from collections.abc import Iterable
+
+from wheelferry.errors import StoreError
+from wheelferry.events import Event, Level
+from wheelferry.ops.tiers import USED, Tiers
+from wheelferry.store.record import Digest
+
+INTERVAL_S = 24 * 3600
+
+
+def note_usage(tiers: Tiers, held: Iterable[Digest]) -> None:
+    """Write which packs are held, unless that was done within a day."""
+    marker = tiers.state / USED
+    try:
+        written_s = marker.stat().st_mtime
+    except FileNotFoundError:
+        written_s = 0.0
+    if 0 <= tiers.now() - written_s < INTERVAL_S:
+        return
+    try:
+        tiers.store.write_usage(held)
+    except StoreError as exc:
+        tiers.emit(
+            Event(
+                name="usage.refused",
+                level=Level.DEBUG,
+                message=f"this runner's use of packs is not noted: {exc.message}",
+                fields={"reference": exc.reference},
+            )
+        )
+    # Also after a failure: a pull must not try it before each job.
+    if written_s:
+        tiers.disk.touch(marker)
+    else:
+        tiers.disk.create_file(marker, b"")

@@ -1,0 +1,75 @@
+"""One runner's two tiers, opened as the program does, with a disk that is passed in."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.disks import CountingDisk
+from wheelferry.disk import Disk, clock
+from wheelferry.events import Sink, discard
+from wheelferry.ops.promote import PromoteReport, apply_promote, plan_promote
+from wheelferry.ops.pull import PullReport, apply_pull, plan_pull
+from wheelferry.ops.rules import Rules
+from wheelferry.ops.tiers import VIEW, Tiers
+from wheelferry.store.base import Store
+from wheelferry.store.create import create_store
+from wheelferry.store.posix import PosixStore
+from wheelferry.store.view import View
+
+Wrap = Callable[[Store], Store]
+
+
+def make_store(root: Path) -> Path:
+    """Make an empty store."""
+    create_store(root, disk=Disk(), now_s=0.0)
+    return root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ferry:
+    """A runner with a cache, its own state directory, and a store.
+
+    Attributes:
+        wrap: Put around the store before it is used.
+    """
+
+    cache: Path
+    store: Path
+    runner: str = "r1"
+    emit: Sink = discard
+    wrap: Wrap | None = None
+
+    @property
+    def state(self) -> Path:
+        """Beside the cache, as by default."""
+        return self.cache.with_name(f"{self.cache.name}.wheelferry")
+
+    @contextmanager
+    def open(self, disk: Disk | None = None) -> Iterator[Tiers]:
+        """Open both tiers; without a disk, on one that does not sync."""
+        disk = disk or CountingDisk()
+        posix = PosixStore(self.store, disk=disk, runner=self.runner)
+        info = posix.open()
+        with View.open(self.state / VIEW, store_id=info.id, disk=disk) as view:
+            yield Tiers(
+                cache=self.cache,
+                state=self.state,
+                store=self.wrap(posix) if self.wrap else posix,
+                store_id=info.id,
+                view=view,
+                runner=self.runner,
+                disk=disk,
+                emit=self.emit,
+                now=clock.now_s,
+            )
+
+    def promote(self, disk: Disk | None = None) -> PromoteReport:
+        """Promote all that there is."""
+        with self.open(disk) as tiers:
+            return apply_promote(tiers, plan_promote(tiers, Rules()))
+
+    def pull(self, formats: Sequence[str], disk: Disk | None = None) -> PullReport:
+        """Pull all of these formats."""
+        with self.open(disk) as tiers:
+            return apply_pull(tiers, plan_pull(tiers, Rules(), formats))
