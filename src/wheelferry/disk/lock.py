@@ -39,13 +39,14 @@ class FileLock(NamedTuple):
         self.close()
 
 
-def try_lock(path: Path, *, shared: bool, mode: int = 0o666) -> FileLock | None:
+def try_lock(path: Path, *, shared: bool, mode: int | None = 0o666) -> FileLock | None:
     """Take a lock without waiting; return None if another process holds it.
 
-    Makes the lock file if need be (`mode` is subject to the umask), but not its
-    directory: raises FileNotFoundError then.
+    Makes the lock file if need be, with `mode` less the umask; if `mode` is None it
+    must be there.  Raises FileNotFoundError if it is not, or its directory is not.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+    make = 0 if mode is None else os.O_CREAT
+    fd = os.open(path, os.O_RDWR | make | os.O_CLOEXEC, mode or 0)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)

@@ -61,16 +61,28 @@ class WorkDir:
 
 def sweep(parent: Path, *, disk: Disk) -> int:
     """Remove the directories in `parent` whose process is dead; return how many."""
-    removed = 0
     with os.scandir(parent) as found:
         names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
-    for name in names:
+    return sum(_remove_if_dead(parent / name, disk) for name in names)
+
+
+def _remove_if_dead(path: Path, disk: Disk) -> bool:
+    for _ in range(2):
         try:
-            lock = try_lock(parent / name / _LOCK, shared=False, mode=0o600)
+            lock = try_lock(path / _LOCK, shared=False, mode=None)
         except FileNotFoundError:
-            continue  # another sweep was faster
-        if lock is not None:
-            with lock:
-                disk.remove_tree(parent / name)
-            removed += 1
-    return removed
+            try:
+                # Killed before it had a lock; or about to take it, then it begins anew.
+                disk.remove_dir(path)
+            except OSError:
+                continue  # not empty: it has its lock by now, or has it no more
+            return True
+        if lock is None:
+            return False
+        with lock:
+            disk.remove_tree(path)
+        return True
+    # Not empty, and still without a lock, which comes first: killed while it, or another
+    # sweep, removed it.
+    disk.remove_tree(path)
+    return True

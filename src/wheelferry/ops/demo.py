@@ -172,6 +172,8 @@ class _Stage:
                 "small packages of its own, from an index on the loopback",
                 level=Level.WARNING,
             )
+            for name in [name for name in self._environ if _KEPT.fullmatch(name)]:
+                del self._environ[name]  # they would win over the demo's own index
             dists = make_fallback(native=can_compile())
             server = stack.enter_context(Index(dists))
             self._pyproject = _render(

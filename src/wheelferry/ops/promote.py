@@ -11,7 +11,7 @@ from pathlib import Path
 from wheelferry.disk import Disk, WorkDir
 from wheelferry.errors import IntegrityError, RecordMalformed
 from wheelferry.events import Event, Level, progress
-from wheelferry.ops.convert import encode_record
+from wheelferry.ops.convert import METADATA, encode_record
 from wheelferry.ops.left import Left
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
@@ -176,10 +176,21 @@ def subject_of(info: EntryInfo) -> str:
 
 
 def _in_store(tiers: Tiers, info: EntryInfo) -> bool:
-    """Return whether a record of that identity has a pack that pull did not miss."""
+    """Return whether the store has an entry, with all that this cache has of it.
+
+    A record does not count if pull missed its pack; nor if it lacks metadata, which uv
+    keeps of a downloaded wheel only from the first job on that resolves.
+    """
     record = encode_record(info, pack="", pack_bytes=0, tree_bytes=0, tree_files=0)
-    known = tiers.view.find_identity(record.identity)
-    return any(not tiers.view.is_missing(light.pack) for light in known)
+    for light in tiers.view.find_identity(record.identity):
+        if tiers.view.is_missing(light.pack):
+            continue
+        if not info.metadata:
+            return True
+        known = tiers.view.load(light.ref)
+        if known is not None and METADATA in known.files:
+            return True
+    return False
 
 
 def _pack(entry: CachedEntry, spool: Path, disk: Disk, pool: Pool) -> "_Packed | Left":

@@ -5,9 +5,8 @@ and every wrapper must pass.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from wheelferry.store.record import Digest, SegmentId
 
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from wheelferry.store.usage import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreInfo:
+class StoreInfo(NamedTuple):
     """What `wheelferry.json` says.
 
     Attributes:

@@ -6,9 +6,8 @@ given meaning by `ops`.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NewType
+from typing import NamedTuple, NewType
 
 Digest = NewType("Digest", str)
 """SHA-256 of an object's bytes, 64 lower-case hex digits."""
@@ -20,8 +19,7 @@ Identity = NewType("Identity", str)
 """What two records of one entry have in common, 32 lower-case hex digits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """What the catalog says of one entry.
 
     Attributes:
@@ -53,8 +51,8 @@ class Record:
     pack_bytes: int
     tree_bytes: int
     tree_files: int
-    files: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
-    needs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    files: Mapping[str, bytes] = MappingProxyType({})
+    needs: Mapping[str, str] = MappingProxyType({})
 
     @property
     def identity(self) -> Identity:

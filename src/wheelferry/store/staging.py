@@ -10,9 +10,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from wheelferry.disk import Disk
 from wheelferry.store.layout import (
@@ -28,8 +27,7 @@ FILE_MODE: Final = 0o444
 _GROUP_DIRECTORY: Final = 0o2775
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Staged:
+class Staged(NamedTuple):
     """A file that is complete and synced, and has only its temporary name.
 
     Attributes:

@@ -6,7 +6,6 @@ the next refresh reads the catalog again.
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NewType, Self
 
@@ -59,8 +58,7 @@ class LightRecord(NamedTuple):
         return tuple(self.joined_hashes.split())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
+class Located(NamedTuple):
     """A record and where it is.
 
     Attributes:
@@ -75,8 +73,7 @@ class Located:
     record: Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class Totals(NamedTuple):
     """What the view holds in sum.
 
     Attributes:

@@ -7,8 +7,7 @@ the view's own file, and reads the share before it does.
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from wheelferry.errors import IntegrityError, StoreFormatUnsupported, StoreUnavailable
 from wheelferry.store.base import Store
@@ -22,8 +21,7 @@ _ROUNDS: Final = 3
 _MAX_WAIT: Final = 63
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refresh:
+class Refresh(NamedTuple):
     """What a refresh did.
 
     Attributes:
@@ -42,12 +40,12 @@ class Refresh:
     deferred: bool = False
 
 
-@dataclass(slots=True)
 class _Progress:
-    added_segments: int = 0
-    forgotten_segments: int = 0
-    records: int = 0
-    bad: dict[SegmentId, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.added_segments = 0
+        self.forgotten_segments = 0
+        self.records = 0
+        self.bad: dict[SegmentId, str] = {}
 
 
 def refresh(db: sqlite3.Connection, store: Store) -> Refresh:

@@ -84,7 +84,7 @@ def _row(bucket: str, shape: str, *, written: str, read: tuple[str, str]) -> For
         bucket=bucket,
         shape=shape,
         framing=Framing.CHECKED if is_0_13 else Framing.POLICY,
-        # 0.11.33 makes relative links too, in a format that 0.10 made with absolute ones.
+        # 0.11.17 makes relative links too, in a format that 0.10 made with absolute ones.
         has_relative_links=written_from >= (0, 12),
         first=parse_release(read[0]),
         end=parse_release(read[1]),

@@ -41,7 +41,8 @@ def lock_cache(
     it, and whoever waited for the old one would hold nothing.  As clean unlocks before it
     removes, `is_current` has to be asked again after the work.
 
-    A uv older than 0.8 knows no root lock; ours does not stop its prune.
+    A uv older than 0.8 knows no root lock: ours does not stop its prune, which even
+    removes the file as one that it does not know.
 
     Raises:
         CacheError: The cache cannot be made or its lock file cannot be opened.

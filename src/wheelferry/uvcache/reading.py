@@ -56,7 +56,12 @@ def read_small(path: str, limit_bytes: int) -> bytes | None:
         if exc.errno in _NO_FILE:
             return None
         raise
-    with open(fd, "rb", buffering=0) as file:
+    try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             return None
-        return file.read(limit_bytes + 1)
+        data = os.read(fd, limit_bytes + 1)
+        while 0 < len(data) <= limit_bytes and (more := os.read(fd, limit_bytes)):
+            data += more
+        return data[: limit_bytes + 1]
+    finally:
+        os.close(fd)

@@ -99,8 +99,8 @@ def publish(
     """
     if not lock.is_current():
         raise CacheLocked(
-            f"`uv cache clean` removed {lock.path} while archives were fetched",
-            hint="pull again",
+            f"`uv cache clean` or an old `uv cache prune` removed {lock.path}",
+            hint="nothing was restored; pull again",
         )
     restore = _Restore(stage)
     jobs = [restore.plan(item) for item in batch]
