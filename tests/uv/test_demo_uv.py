@@ -14,7 +14,7 @@ pytestmark = pytest.mark.uv
 
 
 @pytest.fixture
-def demo(tmp_path: Path, uv) -> dict:
+def demo(tmp_path: Path) -> dict:
     """What the demo prints as JSON; its warnings under `stderr`."""
     environ = {
         **os.environ,

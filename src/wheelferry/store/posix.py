@@ -5,9 +5,9 @@ they have a name, names say what the content is, and nothing is changed afterwar
 OSErrors become StoreErrors here and nowhere else.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -30,9 +30,9 @@ from wheelferry.store.reading import (
     size_current,
 )
 from wheelferry.store.record import Digest, SegmentId
-from wheelferry.store.staging import Staged, Staging
 
 if TYPE_CHECKING:
+    from wheelferry.store.staging import Staged, Staging
     from wheelferry.store.usage import Usage
 
 
@@ -53,7 +53,13 @@ class PosixStore:
         self._reads = reads or Reads()
         self._faults = Faults(root)
         self._runner = layout.sanitise_runner(runner)
-        self._staging = Staging(root, disk=disk, runner=self._runner)
+        self._disk = disk
+
+    @cached_property
+    def _staging(self) -> "Staging":
+        from wheelferry.store.staging import Staging  # noqa: PLC0415 (for writers)
+
+        return Staging(self._root, disk=self._disk, runner=self._runner)
 
     @property
     def location(self) -> str:
@@ -176,7 +182,7 @@ class PosixStore:
                 f"segment {path} has more than {layout.MAX_SEGMENT_BYTES} bytes",
                 hint="it is no segment; move it out of the store",
             )
-        if hashlib.sha256(data).hexdigest() != segment:
+        if _digest(data) != segment:
             raise ObjectCorrupt(
                 f"segment {path} does not have the SHA-256 that is its name",
                 hint="check the store with `wheelferry verify`",
@@ -195,7 +201,7 @@ class PosixStore:
             raise RecordMalformed(
                 f"a segment of {len(data)} bytes is more than {layout.MAX_SEGMENT_BYTES}"
             )
-        segment = SegmentId(hashlib.sha256(data).hexdigest())
+        segment = SegmentId(_digest(data))
         target = self._root / layout.segment_path(segment)
         if self._size(target) != len(data):
             self._commit(self._stage([data], target), target)
@@ -272,7 +278,7 @@ class PosixStore:
         except OSError as exc:
             raise self._faults.of_read(exc, "list", directory) from exc
 
-    def _stage(self, chunks: Iterable[bytes], target: Path) -> Staged:
+    def _stage(self, chunks: Iterable[bytes], target: Path) -> "Staged":
         source = _Source(chunks)
         try:
             return self._staging.write(source)
@@ -281,7 +287,7 @@ class PosixStore:
                 raise
             raise self._faults.of_write(exc, "write", target) from exc
 
-    def _commit(self, staged: Staged, target: Path) -> None:
+    def _commit(self, staged: "Staged", target: Path) -> None:
         try:
             self._staging.commit(staged, target)
         except OSError as exc:
@@ -301,3 +307,9 @@ class _Source:
         except OSError as exc:
             self.error = exc
             raise
+
+
+def _digest(data: bytes) -> str:
+    import hashlib  # noqa: PLC0415 - 3 ms, and most pulls read nothing new
+
+    return hashlib.sha256(data).hexdigest()

@@ -184,11 +184,7 @@ def _unpack(encoded: bytes) -> Payload:
     """Return a payload; it has no more levels or items than its bytes allow."""
     try:
         payload = msgpack.unpackb(
-            encoded,
-            strict_map_key=True,
-            max_array_len=64,
-            max_map_len=64,
-            max_ext_len=0,
+            encoded, strict_map_key=True, max_array_len=64, max_map_len=64
         )
     except (ValueError, msgpack.UnpackException) as exc:
         raise PointerMalformed(f"its payload is not msgpack: {exc}") from exc

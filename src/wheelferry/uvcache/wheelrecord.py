@@ -6,11 +6,12 @@ would edit RECORD too.
 
 RECORD is CSV of path, `algorithm=urlsafe-base64-nopad` and size (PEP 376, PEP 427).  uv
 keeps a wheel's RECORD as it is, unless it does not match the files that were unpacked:
-then (0.11.8 and later; 0.10.12 does not) it drops lines of files that are not there, and adds lines with a size
-and no hash for files that are not listed.  A file without a hash cannot be checked, so
-such a wheel is not shared; neither is one whose hashes are not SHA-256, which is all
-that packing computes.  uv adds no files to a cached archive: INSTALLER, REQUESTED,
-direct_url.json, uv_cache.json and .pyc files are made in environments only.
+then (0.11.8 and later; 0.10.12 does not) it drops lines of files that are not there, and
+adds lines with a size and no hash for files that are not listed.  A file without a hash
+cannot be checked, so such a wheel is not shared; neither is one whose hashes are not
+SHA-256, which is all that packing computes.  uv adds no files to a cached archive:
+INSTALLER, REQUESTED, direct_url.json, uv_cache.json and .pyc files are made in
+environments only.
 """
 
 import binascii
