@@ -4,9 +4,10 @@ The files in tests/data/pointers were made by uv 0.5.14, 0.5.31, 0.6.0, 0.9.30, 
 0.12.0, 0.12.24, 0.13.0 and 0.13.9 from an index on the loopback.
 """
 
+import zlib
 from pathlib import Path
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,6 +132,18 @@ def test_flipped_policy_byte_is_noticed_where_there_is_a_checksum(format_id):
         forged[at] ^= 0x10
         with pytest.raises(PointerMalformed):
             decode(format_id, bytes(forged))
+
+
+def test_padding_that_is_not_empty_is_malformed():
+    """Encoding could not give it back, though the checksum is right."""
+    data = decode("wheels-v8/array5", FILES["wheels-v8/array5"]).with_id("short")
+    payload_bytes = int.from_bytes(data[-8:], "little")
+    assert payload_bytes % 16
+    body = bytearray(data[:-12])
+    body[payload_bytes] = 1
+    checksum = zlib.crc32(body[payload_bytes:] + data[-8:]).to_bytes(4, "little")
+    with pytest.raises(PointerMalformed, match="padding"):
+        decode("wheels-v8/array5", bytes(body) + checksum + data[-8:])
 
 
 @each_file

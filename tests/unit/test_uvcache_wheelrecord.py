@@ -56,7 +56,7 @@ def test_order_and_line_ends_do_not_matter(order, end):
     "spell",
     [
         lambda text: text.replace("pure_wheel/", "./pure_wheel/", 1),
-        lambda text: text.replace("sha256=", "sha256=").replace(",20", ","),
+        lambda text: text.replace(",20\n", ",\n"),
         lambda text: text.replace("pure_wheel/__init__.py", '"pure_wheel/__init__.py"'),
         lambda text: text + f"{DIST_INFO}/RECORD.jws,,\n",
     ],
