@@ -2,7 +2,6 @@
 
 import os
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -397,7 +396,7 @@ def test_files_have_the_modes_that_uv_gives_them(root, umask):
 def test_hostile_records_are_skipped_one_by_one(root, key):
     """What the store says of one entry cannot stop the others, nor leave the cache."""
     good = make_info()
-    evil = replace(good, key=replace(good.key, **key))
+    evil = good._replace(key=good.key._replace(**key))
     outcomes = restore(root, evil, good)
     assert [o.result for o in outcomes] == [Result.SKIPPED, Result.RESTORED]
     assert "cannot be restored" in outcomes[0].reason

@@ -28,7 +28,7 @@ def restore(
     Each pack's tree is made where a pull would extract it.
     """
     disk = disk or Disk()
-    pairs = [e if isinstance(e, tuple) else (e, PACK) for e in entries]
+    pairs = [(e, PACK) if isinstance(e, EntryInfo) else e for e in entries]
     with WorkDir.open(staging_of(root), disk=Disk()) as work:
         stage = Stage(root, work.path, disk)
         return publish_staged(stage, pairs)

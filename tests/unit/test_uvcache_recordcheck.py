@@ -1,6 +1,5 @@
 """Records are checked before they become paths."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ MANYLINUX = (
 
 
 def with_key(info: EntryInfo, **changes: Any) -> EntryInfo:
-    return replace(info, key=replace(info.key, **changes))
+    return info._replace(key=info.key._replace(**changes))
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -126,7 +125,7 @@ def test_archive_ids_are_digests(archive_id):
 def test_formats_must_be_known_and_fit(format_id):
     """A downloaded wheel is not restored into a bucket of builds, or an unknown one."""
     with pytest.raises(RecordMalformed, match="format"):
-        check_restorable(replace(make_info(), format_id=format_id), PACK)
+        check_restorable(make_info()._replace(format_id=format_id), PACK)
 
 
 def test_the_pointer_must_say_what_the_record_says():
@@ -145,10 +144,10 @@ def test_the_pointer_must_say_what_the_record_says():
         (encode(info.format_id, "id", info.hashes, stem.replace("1.0", "2.0")), "for"),
     ]:
         with pytest.raises(RecordMalformed, match=complaint):
-            check_restorable(replace(info, pointer=pointer), PACK)
+            check_restorable(info._replace(pointer=pointer), PACK)
     array4 = encode("wheels-v6/array4", "id", info.hashes, stem)
     with pytest.raises(RecordMalformed, match="array4"):
-        check_restorable(replace(info, format_id="wheels-v6/map", pointer=array4), PACK)
+        check_restorable(info._replace(format_id="wheels-v6/map", pointer=array4), PACK)
 
 
 _TEXT = st.text(alphabet="./-_ab0\0\n\\", max_size=12)

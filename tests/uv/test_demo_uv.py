@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.uv
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> dict:
+def demo(tmp_path: Path) -> dict[str, Any]:
     """What the demo prints as JSON; its warnings under `stderr`."""
     environ = {
         **os.environ,

@@ -4,6 +4,7 @@ Whether its process lives is told exactly, by a lock that the kernel releases wh
 dies; not by a pid, which is reused, nor by age, which a slow process reaches too.
 """
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Self
@@ -49,8 +50,10 @@ class WorkDir:
 
     def close(self) -> None:
         """Remove the directory and all in it."""
-        self._disk.remove_tree(self.path)
-        self._lock.close()
+        try:
+            self._disk.remove_tree(self.path)
+        finally:
+            self._lock.close()
 
     def __enter__(self) -> Self:
         return self
@@ -63,7 +66,12 @@ def sweep(parent: Path, *, disk: Disk) -> int:
     """Remove the directories in `parent` whose process is dead; return how many."""
     with os.scandir(parent) as found:
         names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
-    return sum(_remove_if_dead(parent / name, disk) for name in names)
+    removed = 0
+    for name in names:
+        # Another user's, such as root's, or on a bad disk: it may stop nobody.
+        with contextlib.suppress(OSError):
+            removed += _remove_if_dead(parent / name, disk)
+    return removed
 
 
 def _remove_if_dead(path: Path, disk: Disk) -> bool:

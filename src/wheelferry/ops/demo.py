@@ -27,7 +27,8 @@ from wheelferry.store.posix import PosixStore
 from wheelferry.store.view import View
 from wheelferry.uvcache.formats import choose_formats
 from wheelferry.uvcache.installed import find_binaries, read_versions
-from wheelferry.uvcache.scan import find_buckets, scan_cache
+from wheelferry.uvcache.reading import find_buckets
+from wheelferry.uvcache.scan import scan_cache
 
 REQUIREMENTS = (
     "svglib==1.5.1",  # an sdist only, and of the report that began this project

@@ -12,7 +12,7 @@ from wheelferry.uvcache.formats import (
     parse_release,
 )
 from wheelferry.uvcache.installed import find_binaries, read_versions
-from wheelferry.uvcache.scan import find_buckets
+from wheelferry.uvcache.reading import find_buckets
 
 
 def find_formats(

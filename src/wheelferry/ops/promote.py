@@ -21,8 +21,9 @@ from wheelferry.store.base import PutOutcome
 from wheelferry.store.record import Digest, Record
 from wheelferry.store.record_map import encode_map
 from wheelferry.store.segment import encode_segment
+from wheelferry.uvcache.cached import CachedEntry, Scan, is_unchanged
 from wheelferry.uvcache.entry import EntryInfo
-from wheelferry.uvcache.scan import CachedEntry, Scan, is_unchanged, scan_cache
+from wheelferry.uvcache.scan import scan_cache
 from wheelferry.uvcache.tree import NotPackable, list_tree, read_record
 from wheelferry.uvcache.wheelrecord import check_record
 

@@ -7,8 +7,7 @@ It runs before every job and mostly has nothing to do, so what it imports is cou
 Values here and below are named tuples: to define a frozen dataclass takes 1 ms.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from wheelferry.errors import IntegrityError, StoreError
@@ -56,7 +55,6 @@ class PullPlan(NamedTuple):
         return sum(record.tree_bytes for record in self.fetched)
 
 
-@dataclass(kw_only=True)
 class PullReport:
     """What a pull did; sizes in bytes.
 
@@ -68,11 +66,20 @@ class PullReport:
         stopped_by: What made the store unusable half way, if anything did.
     """
 
-    restored: list[LightRecord] = field(default_factory=list)
-    failed: list[Left] = field(default_factory=list)
-    bytes_read: int = 0
-    tree_bytes: int = 0
-    stopped_by: StoreError | None = None
+    def __init__(
+        self,
+        *,
+        restored: Iterable[LightRecord] = (),
+        failed: Iterable[Left] = (),
+        bytes_read: int = 0,
+        tree_bytes: int = 0,
+        stopped_by: StoreError | None = None,
+    ) -> None:
+        self.restored = list(restored)
+        self.failed = list(failed)
+        self.bytes_read = bytes_read
+        self.tree_bytes = tree_bytes
+        self.stopped_by = stopped_by
 
 
 def plan_pull(tiers: Tiers, rules: Rules, format_ids: Sequence[str]) -> PullPlan:

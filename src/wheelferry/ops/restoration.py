@@ -6,10 +6,16 @@ syncfs.  Killed at any point, what was published stays and the rest is missing; 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from wheelferry.disk import WorkDir
-from wheelferry.errors import CacheLocked, IntegrityError, StoreError
+from wheelferry.errors import (
+    CacheLocked,
+    IntegrityError,
+    StoreError,
+    StoreFormatUnsupported,
+)
 from wheelferry.events import Event, Level, progress
 from wheelferry.ops.choose import subject_of
 from wheelferry.ops.convert import decode_entry
@@ -33,7 +39,13 @@ FETCHERS = 2
 LOCK_WAIT_S = 10.0
 """How long `uv cache prune` or `clean` may keep us waiting."""
 
-_MISSING = "its pack is missing from the store"
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """Why a pack was not read; `is_lost` if its next promotion should mend it."""
+
+    reason: str
+    is_lost: bool
 
 
 def restore(tiers: Tiers, plan: PullPlan, report: PullReport) -> None:
@@ -93,8 +105,10 @@ class _Restoration:
         restorable: list[tuple[LightRecord, Restorable]] = []
         for record in batch:
             target = staged.get(record.pack)
-            if isinstance(target, str):
-                self._fail(record, target)
+            if isinstance(target, _Unread):
+                if target.is_lost:
+                    self._tiers.view.note_missing(record.pack)
+                self._fail(record, target.reason)
                 continue
             whole = self._tiers.view.load(record.ref)
             if whole is None:
@@ -123,9 +137,9 @@ class _Restoration:
                 self._report.restored.append(record)
                 tiers.emit(_restored(record))
 
-    def _fetch(self, batch: Sequence[LightRecord]) -> dict[Digest, Path | str]:
+    def _fetch(self, batch: Sequence[LightRecord]) -> dict[Digest, Path | _Unread]:
         """Return, by pack, the tree that was staged, or why there is none."""
-        jobs: dict[Digest, tuple[LightRecord, Path, Job[Extracted | str]]] = {}
+        jobs: dict[Digest, tuple[LightRecord, Path, Job[Extracted | _Unread]]] = {}
         for record in batch:
             if record.pack not in self._to_fetch:
                 continue
@@ -139,7 +153,7 @@ class _Restoration:
                     weight_bytes=0,
                 )
                 jobs[record.pack] = record, target, job
-        staged: dict[Digest, Path | str] = {}
+        staged: dict[Digest, Path | _Unread] = {}
         for pack, (record, target, job) in jobs.items():
             outcome = job.result()
             if isinstance(outcome, Extracted):
@@ -160,14 +174,14 @@ class _Restoration:
                 staged[pack] = outcome
         return staged
 
-    def _read(self, record: LightRecord, target: Path) -> Extracted | str:
+    def _read(self, record: LightRecord, target: Path) -> Extracted | _Unread:
         """Read one pack into `target`; runs in a thread."""
         if self._report.stopped_by is not None:
-            return "the store failed before it was read"
+            return _Unread("the store failed before it was read", is_lost=False)
         try:
             stream = self._tiers.store.open_object(record.pack)
             if stream is None:
-                return _MISSING
+                return _Unread("its pack is missing from the store", is_lost=True)
             with stream:
                 return extract_pack(
                     stream.read,
@@ -178,16 +192,16 @@ class _Restoration:
                     pool=self._writers,
                 )
         except IntegrityError as exc:
-            return exc.message
+            return _Unread(exc.message, is_lost=True)
+        except StoreFormatUnsupported as exc:  # of this one pack
+            return _Unread(exc.message, is_lost=False)
         except StoreError as exc:
             self._report.stopped_by = exc
-            return exc.message
+            return _Unread(exc.message, is_lost=False)
 
     def _fail(self, record: LightRecord, reason: str) -> None:
         left = Left(subject=subject_of(record), reason=reason)
         self._report.failed.append(left)
-        if reason is _MISSING:
-            self._tiers.view.note_missing(record.pack)
         self._tiers.emit(
             Event(
                 name="entry.failed",

@@ -72,14 +72,14 @@ def _matches(patterns: Sequence[str], key: EntryKey, urls: Sequence[str]) -> boo
     if not patterns:
         return False
     # Most runs have no such patterns, and urllib is not light.
-    from wheelferry.uvcache.seahash import index_key  # noqa: PLC0415
+    from wheelferry.uvcache.seahash import index_keys  # noqa: PLC0415
 
     shard = key.shard.split("/")
     for pattern in patterns:
         if pattern == "pypi" and shard[0] == "pypi":
             return True
         if _WILDCARDS.isdisjoint(pattern):
-            if shard[0] in ("index", "url") and shard[1] == index_key(pattern):
+            if shard[0] in ("index", "url") and shard[1] in index_keys(pattern):
                 return True
             prefix = pattern.rstrip("/") + "/"
             if any(url.startswith(prefix) for url in urls):

@@ -4,8 +4,8 @@ Pure: values only.  An entry's identity holds nothing that differs between two r
 that cached the same thing: no archive id, no revision id, no cache policy.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -28,8 +28,7 @@ class Kind(StrEnum):
         return self is not Kind.GIT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class EntryKey:
+class EntryKey(NamedTuple):
     """The place of an entry in any uv cache of one format.
 
     Attributes:
@@ -55,8 +54,7 @@ class EntryKey:
         return "/".join(filter(None, (self.shard, self.settings, self.stem)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hash:
+class Hash(NamedTuple):
     """A digest that uv recorded for the file that it downloaded.
 
     Attributes:
@@ -72,8 +70,7 @@ class Hash:
         return f"{self.algorithm}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryInfo:
+class EntryInfo(NamedTuple):
     """All of an entry but its archive tree: what a catalog record carries of it.
 
     Attributes:

@@ -7,9 +7,8 @@ state what was seen with the uv versions that `docs/uv-cache.md` lists.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NewType, TypeAlias
+from typing import Final, NamedTuple, NewType, TypeAlias
 
 FormatId = NewType("FormatId", str)
 """Bucket and shape, such as `wheels-v6/map`; `git` is the shape of what has no pointer."""
@@ -40,8 +39,7 @@ class Framing(StrEnum):
     CHECKED = "checked"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class Format(NamedTuple):
     """One row.
 
     Attributes:

@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgpack
 
@@ -15,8 +14,7 @@ TIMEOUT_S: Final = 10
 _Identity: TypeAlias = tuple[str, int, int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class Installed(NamedTuple):
     """What was found: versions, ascending, and binaries that did not tell theirs."""
 
     releases: tuple[Release, ...]

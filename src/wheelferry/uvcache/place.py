@@ -4,16 +4,15 @@ Pure.  Built only for entries that passed `recordcheck.check_restorable`.  Paths
 below the root: thousands are made per pull, and `Path` costs ten times as much.
 """
 
-import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wheelferry.uvcache.entry import EntryInfo
+from wheelferry.uvcache.seahash import cache_digest
 
 ARCHIVES = "archive-v0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """Paths relative to the cache root, with `/`.
 
     Attributes:
@@ -71,8 +70,7 @@ def new_revision_id(info: EntryInfo) -> str:
     revision, and a restore that was killed is completed by the next one.  16 characters
     from uv's alphabet: older ones take any id, uv 0.13 ignores a revision with another.
     """
-    parts = (info.key.shard, *sorted(map(str, info.hashes)))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return cache_digest("\0".join((info.key.shard, *sorted(map(str, info.hashes)))))
 
 
 def link_content(place: Place, archive_id: str, *, root: str, relative: bool) -> str:
@@ -82,7 +80,7 @@ def link_content(place: Place, archive_id: str, *, root: str, relative: bool) ->
         place: The entry's.
         archive_id: What it shall lead to.
         root: Absolute path of the cache, for links that are not `relative`.
-        relative: As uv writes it from 0.11.33 on.
+        relative: As uv writes it from 0.11.17 on.
     """
     if relative:
         return "../" * (place.home.count("/") + 1) + f"{ARCHIVES}/{archive_id}"

@@ -8,14 +8,12 @@ Pointers come out of the store too, so every byte of one is hostile until decode
 
 import re
 import zlib
-from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import msgpack
 
 from wheelferry.uvcache.entry import Hash
 from wheelferry.uvcache.formats import Family, Framing
-from wheelferry.uvcache.urls import find_urls
 
 T = TypeVar("T")
 Payload: TypeAlias = dict[str, object] | list[object]
@@ -64,8 +62,7 @@ class PointerMalformed(ValueError):
         self.shape = shape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pointer:
+class Pointer(NamedTuple):
     """A pointer file, taken apart.
 
     Attributes:
@@ -102,6 +99,8 @@ class Pointer:
 
     def find_urls(self) -> tuple[str, ...]:
         """Return the URLs that the cache policy holds: whence the file came."""
+        from wheelferry.uvcache.urls import find_urls  # noqa: PLC0415 - loads urllib
+
         return find_urls(self.policy)
 
 

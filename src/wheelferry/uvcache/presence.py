@@ -8,9 +8,9 @@ working on may be out of date at once: `restore` looks again under the locks.
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from wheelferry.uvcache.archive import find_record
 from wheelferry.uvcache.entry import EntryInfo, Hash
@@ -48,8 +48,7 @@ class State(StrEnum):
     CONFLICT = "conflict"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presence:
+class Presence(NamedTuple):
     """What a cache has of an entry.
 
     Attributes:

@@ -5,9 +5,21 @@
 
 import errno
 import os
+import re
 import stat
+from pathlib import Path
 
+_BUCKET = re.compile(r"(wheels|sdists)-v\d+")
 _NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
+
+
+def find_buckets(root: Path) -> tuple[str, ...]:
+    """Return the names of the wheel and sdist buckets in a cache, known or not."""
+    try:
+        names = os.listdir(root)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return tuple(sorted(name for name in names if _BUCKET.fullmatch(name)))
 
 
 def walk_dirs(root: str, below: str, depth: int) -> list[str]:

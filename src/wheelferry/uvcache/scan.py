@@ -11,12 +11,12 @@ revisions that their pointer does not name (any more), and all other buckets.
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from wheelferry.errors import CacheError
+from wheelferry.uvcache.cached import CachedEntry, Scan, Skipped, Unknown, stamp_files
 from wheelferry.uvcache.entry import EntryInfo, EntryKey, Kind
 from wheelferry.uvcache.formats import GIT_SHAPE, Family, find_bucket
 from wheelferry.uvcache.place import ARCHIVES
@@ -27,6 +27,7 @@ from wheelferry.uvcache.pointer import (
     decode_pointer,
 )
 from wheelferry.uvcache.reading import (
+    find_buckets,
     is_plain_dir,
     list_names,
     read_small,
@@ -35,90 +36,7 @@ from wheelferry.uvcache.reading import (
 from wheelferry.uvcache.wheelname import WheelName, parse_wheel_name
 
 MAX_METADATA_BYTES = 4 << 20
-_BUCKET = re.compile(r"(wheels|sdists)-v\d+")
 _KEY = re.compile(r"[0-9a-f]{16}")
-_RESTORED = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CachedEntry:
-    """An entry that is in a cache.
-
-    Attributes:
-        info: All of it but its tree.
-        archive: Its tree, unpacked; None if uv has not unpacked it.
-        wheel_file: The built `.whl`; None for downloaded ones.
-        urls: Where its file came from, as its pointer has it.
-        stamp: Identity of the files that make it up, to tell whether it was replaced.
-    """
-
-    info: EntryInfo
-    archive: Path | None
-    wheel_file: Path | None
-    urls: tuple[str, ...]
-    stamp: "Stamp"
-
-    @property
-    def is_restored(self) -> bool:
-        """Whether Wheelferry put its archive there: it names archives by their pack."""
-        return self.archive is not None and is_restored_id(self.archive.name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
-    """Files by path, with inode, size in bytes and time of modification in ns."""
-
-    files: tuple[tuple[str, int, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """Something in the cache that is not an entry to share, and why."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
-    """A bucket, or a shape in a known bucket, that this version cannot read.
-
-    Attributes:
-        name: Such as `wheels-v9` or `wheels-v8/array6`.
-        count: Number of pointers of that shape, or in that bucket, as far as it is laid
-            out as those before it.
-    """
-
-    name: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
-    """What a cache holds."""
-
-    entries: tuple[CachedEntry, ...]
-    skipped: tuple[Skipped, ...]
-    unknown: tuple[Unknown, ...]
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether nothing is known in a cache that does hold something."""
-        return bool(self.unknown) and not self.entries
-
-
-def is_restored_id(archive_id: str) -> bool:
-    """Return whether an archive's name is the digest of a pack."""
-    return _RESTORED.fullmatch(archive_id) is not None
-
-
-def find_buckets(root: Path) -> tuple[str, ...]:
-    """Return the names of the wheel and sdist buckets in a cache, known or not."""
-    try:
-        names = os.listdir(root)
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    return tuple(sorted(name for name in names if _BUCKET.fullmatch(name)))
 
 
 def scan_cache(root: Path) -> Scan:
@@ -143,22 +61,6 @@ def scan_cache(root: Path) -> Scan:
             hint=f"check the disk that holds {root}",
         ) from exc
     return scanner.result()
-
-
-def is_unchanged(entry: CachedEntry) -> bool:
-    """Return whether the files that make up an entry are those that were scanned."""
-    return entry.stamp == _stamp([path for path, *_ in entry.stamp.files])
-
-
-def _stamp(paths: Sequence[str]) -> Stamp | None:
-    files = []
-    for path in paths:
-        try:
-            status = os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        files.append((path, status.st_ino, status.st_size, status.st_mtime_ns))
-    return Stamp(files=tuple(files))
 
 
 class _Shard(NamedTuple):
@@ -351,7 +253,9 @@ class _Scanner:
         metadata_path: str,
         link: str | None = None,
     ) -> None:
-        stamp = _stamp([p for p in (source and source.path, link, wheel_file) if p])
+        stamp = stamp_files(
+            [p for p in (source and source.path, link, wheel_file) if p]
+        )
         if stamp is None:
             return
         pointer = source.pointer if source else None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from wheelferry.pack.writer import SourceFile
-from wheelferry.uvcache.scan import CachedEntry
+from wheelferry.uvcache.cached import CachedEntry
 from wheelferry.uvcache.wheelrecord import (
     MAX_RECORD_BYTES,
     find_dist_info,
