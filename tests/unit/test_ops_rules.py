@@ -43,7 +43,9 @@ def test_without_rules_everything_is_shared() -> None:
         (["[ab]*"], [], "boto3", True),
     ],
 )
-def test_names(include: list[str], exclude: list[str], name: str, is_shared: bool) -> None:
+def test_names(
+    include: list[str], exclude: list[str], name: str, is_shared: bool
+) -> None:
     """An exclusion wins, and a pattern is compared with all of the name."""
     rules = Rules(include=include, exclude=exclude)
     reason = rules.refuse(PYPI, name, [])
@@ -79,9 +81,7 @@ def test_kinds() -> None:
         (FILE, key(f"url/{index_key(FILE)}/acme-tool", Kind.URL_WHEEL), [], True),
     ],
 )
-def test_indexes(
-    pattern: str, entry: EntryKey, urls: list[str], matches: bool
-) -> None:
+def test_indexes(pattern: str, entry: EntryKey, urls: list[str], matches: bool) -> None:
     """An index is named by its URL, by its files' URLs, or as `pypi`."""
     included = Rules(include_indexes=[pattern])
     excluded = Rules(exclude_indexes=[pattern])

@@ -9,6 +9,7 @@ from wheelferry.uvcache.formats import (
     NEWEST_SEEN,
     FormatId,
     choose_formats,
+    is_newer_format,
     parse_release,
 )
 from wheelferry.uvcache.installed import find_binaries, read_versions
@@ -53,7 +54,32 @@ def find_formats(
                 fields={"uv": _spell(max(releases))},
             )
         )
-    return choose_formats(releases, find_buckets(tiers.cache))
+    buckets = find_buckets(tiers.cache)
+    for bucket in filter(is_newer_format, buckets):
+        tiers.emit(unknown_format(bucket))
+    return choose_formats(releases, buckets)
+
+
+def unknown_format(name: str, entries: int | None = None) -> Event:
+    """Return the event for a bucket or a shape that this version does not know.
+
+    An error if a newer uv made it: then nothing is shared any more of what it caches.
+    """
+    is_newer = is_newer_format(name)
+    count = "its entries are" if entries is None else f"its {entries} entries are"
+    if is_newer:
+        message = (
+            f"{name} of the uv cache is from a uv newer than this wheelferry: {count} "
+            "not shared, and nothing that this uv will cache; upgrade wheelferry"
+        )
+    else:
+        message = f"{name} of the uv cache is in an unknown format: {count} not shared"
+    return Event(
+        name="format.unknown",
+        level=Level.ERROR if is_newer else Level.WARNING,
+        message=message,
+        fields={"format": name, "entries": entries},
+    )
 
 
 def _spell(release: Sequence[int]) -> str:

@@ -12,6 +12,7 @@ from wheelferry.disk import Disk, WorkDir
 from wheelferry.errors import IntegrityError, RecordMalformed
 from wheelferry.events import Event, Level, progress
 from wheelferry.ops.convert import METADATA, encode_record
+from wheelferry.ops.formats import unknown_format
 from wheelferry.ops.left import Left
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
@@ -21,7 +22,7 @@ from wheelferry.store.base import PutOutcome
 from wheelferry.store.record import Digest, Record
 from wheelferry.store.record_map import encode_map
 from wheelferry.store.segment import encode_segment
-from wheelferry.uvcache.cached import CachedEntry, Scan, is_unchanged
+from wheelferry.uvcache.cached import CachedEntry, is_unchanged
 from wheelferry.uvcache.entry import EntryInfo
 from wheelferry.uvcache.scan import scan_cache
 from wheelferry.uvcache.tree import NotPackable, list_tree, read_record
@@ -84,7 +85,8 @@ def plan_promote(tiers: Tiers, rules: Rules) -> PromotePlan:
     Raises CacheError, StoreError.
     """
     scan = scan_cache(tiers.cache)
-    report_unknown(tiers, scan)
+    for unknown in scan.unknown:
+        tiers.emit(unknown_format(unknown.name, unknown.count))
     tiers.refresh()
     candidates: list[Candidate] = []
     left = [Left(subject=str(s.path), reason=s.reason) for s in scan.skipped]
@@ -146,29 +148,6 @@ def apply_promote(tiers: Tiers, plan: PromotePlan) -> PromoteReport:
             batch.discard()
     tiers.store.sweep_staging(older_than_s=ABANDONED_S)
     return report
-
-
-def report_unknown(tiers: Tiers, scan: Scan) -> None:
-    """Say which buckets or shapes this version does not know, loudly if that is all."""
-    for unknown in scan.unknown:
-        tiers.emit(
-            Event(
-                name="format.unknown",
-                level=Level.ERROR if scan.is_blind else Level.WARNING,
-                message=f"{unknown.name} of the uv cache is in a format that this "
-                f"version does not know; its {unknown.count} entries are not shared",
-                fields={"format": unknown.name, "entries": unknown.count},
-            )
-        )
-    if scan.is_blind:
-        tiers.emit(
-            Event(
-                name="format.blind",
-                level=Level.ERROR,
-                message=f"nothing in {tiers.cache} can be shared any more: this uv is "
-                "newer than this wheelferry; upgrade wheelferry",
-            )
-        )
 
 
 def subject_of(info: EntryInfo) -> str:

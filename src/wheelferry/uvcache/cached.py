@@ -72,11 +72,6 @@ class Scan:
     skipped: tuple[Skipped, ...]
     unknown: tuple[Unknown, ...]
 
-    @property
-    def is_blind(self) -> bool:
-        """Whether nothing is known in a cache that does hold something."""
-        return bool(self.unknown) and not self.entries
-
 
 def is_restored_id(archive_id: str) -> bool:
     """Return whether an archive's name is the digest of a pack."""

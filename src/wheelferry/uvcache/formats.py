@@ -150,6 +150,22 @@ def find_bucket(bucket: str) -> tuple[Format, ...]:
     return _BY_BUCKET.get(bucket, ())
 
 
+def is_newer_format(name: str) -> bool:
+    """Return whether only a uv newer than this table can have made a bucket or shape.
+
+    `name` is a bucket, or a bucket and a shape.
+    """
+    bucket, _, shape = name.partition("/")
+    family, _, number = bucket.partition("-v")
+    known = [
+        int(row.bucket.partition("-v")[2]) for row in FORMATS if row.family == family
+    ]
+    if not known or not number.isdecimal():
+        return False
+    newest = max(known)
+    return int(number) > newest or (int(number) == newest and bool(shape))
+
+
 def formats_for_uv(release: Release) -> tuple[FormatId, ...]:
     """Return what a uv of that version reads, the format that it writes first."""
     rows = [row for row in FORMATS if row.is_read_by(release)]
