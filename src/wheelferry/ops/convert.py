@@ -1,13 +1,20 @@
 """Between tier 1's words (entries) and tier 2's (records); neither tier knows the other."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from wheelferry.errors import RecordMalformed
+from wheelferry.events import Value
 from wheelferry.store.record import Digest, Record
 from wheelferry.uvcache.entry import EntryInfo, EntryKey, Hash, Kind
 
+if TYPE_CHECKING:
+    from wheelferry.store.view import LightRecord
+
 POINTER = "pointer"
 METADATA = "metadata"
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 
 
 def encode_record(
@@ -62,12 +69,15 @@ def decode_hashes(hashes: tuple[str, ...]) -> tuple[Hash, ...]:
     return tuple(Hash(algorithm=name, value=value) for name, _, value in parts)
 
 
-def decode_entry(record: Record) -> EntryInfo:
-    """Return the entry that a record describes; its parts are still hostile input.
+def decode_entry(
+    record: "Record | LightRecord", files: Mapping[str, bytes] = NO_FILES
+) -> EntryInfo:
+    """Return the entry that a record describes, with its small files if they are given.
+
+    All of it is still hostile input.
 
     Raises RecordMalformed for a kind that this version does not know.
     """
-    files: Mapping[str, bytes] = record.files
     return EntryInfo(
         format_id=record.format_id,
         key=decode_key(record.kind, record.shard, record.settings, record.stem),
@@ -79,3 +89,16 @@ def decode_entry(record: Record) -> EntryInfo:
         pointer=files.get(POINTER, b""),
         metadata=files.get(METADATA, b""),
     )
+
+
+def event_fields(record: "Record | LightRecord") -> dict[str, Value]:
+    """Return what an event says of a record; sizes in bytes."""
+    return {
+        "name": record.name,
+        "version": record.version,
+        "tags": record.tags,
+        "format": record.format_id,
+        "pack": record.pack,
+        "pack_bytes": record.pack_bytes,
+        "tree_bytes": record.tree_bytes,
+    }

@@ -11,7 +11,7 @@ from pathlib import Path
 from wheelferry.disk import Disk, WorkDir
 from wheelferry.errors import IntegrityError, RecordMalformed
 from wheelferry.events import Event, Level, progress
-from wheelferry.ops.convert import METADATA, encode_record
+from wheelferry.ops.convert import METADATA, encode_record, event_fields
 from wheelferry.ops.formats import unknown_format
 from wheelferry.ops.left import Left
 from wheelferry.ops.rules import Rules
@@ -287,13 +287,5 @@ def _promoted(record: Record) -> Event:
         name="entry.promoted",
         level=Level.DEBUG,
         message=f"promoted {record.name} {record.version} ({record.tags})",
-        fields={
-            "name": record.name,
-            "version": record.version,
-            "tags": record.tags,
-            "format": record.format_id,
-            "pack": record.pack,
-            "pack_bytes": record.pack_bytes,
-            "tree_bytes": record.tree_bytes,
-        },
+        fields=event_fields(record),
     )

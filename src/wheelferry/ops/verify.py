@@ -132,7 +132,7 @@ class _Verification:
     def _check_record(self, segment: SegmentId, number: int, record: Record) -> None:
         self._records.setdefault(record.pack, []).append((segment, record))
         try:
-            check_restorable(decode_entry(record), record.pack)
+            check_restorable(decode_entry(record, record.files), record.pack)
         except WheelferryError as exc:
             self._find(
                 Severity.ERROR,

@@ -172,18 +172,15 @@ def _decode_table(sections: Mapping[bytes, bytes]) -> Table:
     sizes = struct.unpack(f"<{count}Q", sections[b"SIZE"])
     return Table(
         files=tuple(
-            FileEntry(
-                path=path,
-                size_bytes=size_bytes,
-                executable=bool(mode & _EXECUTABLE),
-                digest=digests[at : at + _DIGEST_BYTES],
-            )
-            for path, size_bytes, mode, at in zip(
+            map(
+                FileEntry,
                 _decode_paths(paths),
                 sizes,
-                modes,
-                range(0, len(digests), _DIGEST_BYTES),
-                strict=True,
+                [bool(mode & _EXECUTABLE) for mode in modes],
+                [
+                    digests[at : at + _DIGEST_BYTES]
+                    for at in range(0, len(digests), _DIGEST_BYTES)
+                ],
             )
         ),
         frames=tuple(

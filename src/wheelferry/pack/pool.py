@@ -40,6 +40,10 @@ class Job(Generic[T]):
         with self._done:
             pass
 
+    def is_done(self) -> bool:
+        """Return whether the call has returned or raised."""
+        return not self._done.locked()
+
     def result(self) -> T:
         """Block until the call has returned; return its value or raise its error."""
         self.wait()

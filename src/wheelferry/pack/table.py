@@ -6,6 +6,7 @@ not stored: `check_table` derives them, and refuses a table that contradicts its
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from wheelferry.errors import PackMalformed
 from wheelferry.pack.paths import check_paths
@@ -17,9 +18,11 @@ MAX_FRAME_BYTES = 16 << 20
 MAX_TREE_BYTES = 16 << 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileEntry:
+class FileEntry(NamedTuple):
     """One file of the tree.
+
+    A named tuple, because thousands are made per restore: it takes a third of the time
+    of a frozen dataclass.
 
     Attributes:
         path: Relative to the tree, with `/`.
