@@ -35,7 +35,7 @@ def note_usage(tiers: Tiers, held: Iterable[Digest]) -> None:
             )
         )
     # Also after a failure: a pull must not try it before each job.
-    if written_s:
-        tiers.disk.touch(marker)
-    else:
+    try:
         tiers.disk.create_file(marker, b"")
+    except FileExistsError:
+        tiers.disk.touch(marker)

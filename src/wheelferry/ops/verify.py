@@ -11,6 +11,7 @@ from typing import TypeVar
 from wheelferry.errors import (
     IntegrityError,
     StoreFormatUnsupported,
+    StoreUnavailable,
     WheelferryError,
 )
 from wheelferry.events import Event, Level, Sink, progress
@@ -23,6 +24,9 @@ from wheelferry.store.segment import Segment, decode_segment
 from wheelferry.uvcache.recordcheck import check_restorable
 
 T = TypeVar("T")
+
+_DAMAGE = (IntegrityError, StoreUnavailable)
+"""What one file can have, and the store as a whole be well."""
 
 _LEVELS = {
     Severity.ERROR: Level.ERROR,
@@ -194,10 +198,10 @@ class _Verification:
                 Severity.WARNING, exc.reference, subject, exc.message, exc.hint or ""
             )
             return None
-        except IntegrityError as first:
+        except _DAMAGE as first:
             try:
                 value = read()
-            except IntegrityError as second:
+            except _DAMAGE as second:
                 self._find(
                     Severity.ERROR,
                     second.reference,
