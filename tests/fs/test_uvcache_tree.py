@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.entries import make_info, make_tree
 from wheelferry.disk import Disk
+from wheelferry.uvcache.cached import CachedEntry, Stamp
 from wheelferry.uvcache.entry import Kind
-from wheelferry.uvcache.scan import CachedEntry, Stamp
 from wheelferry.uvcache.tree import NotPackable, list_tree, read_record
 from wheelferry.uvcache.wheelfile import write_wheel
 

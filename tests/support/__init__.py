@@ -4,6 +4,8 @@
   `make_sdist`, and `Index`, a server on the loopback that writes down each request.
 * `packages`: one package of each kind; `git`: repositories; `site`: all of it served.
 * `uvs`: uv binaries of several versions; `pythons`: the interpreters of this machine.
+* `fleet`: a store that runners share, by functions or by the program; `archives`: are
+  all archives of a cache sound?
 * `runner`: a CI runner in a folder; `project`: what its jobs check out.
 
 Fixtures (`tests/conftest.py`): `site`, `new_runner`, `uv` (the newest), `each_uv` (the
@@ -16,7 +18,9 @@ test runs once per version), `other_python`, `packages`.
         assert len(cold.builds) == 4      # told by the build backend, not by uv
         assert len(cold.downloads) == 6   # requests for files; .requests has all
 
-        ... promote from a.cache, pull into b.cache for project.lock ...
+        fleet = make_fleet(tmp_path / "store")
+        fleet.promote(a)                  # or fleet.command(a, "promote", "--strict")
+        fleet.pull(b)
 
         warm = b.sync(project)            # raises UvFailed with uv's output if it fails
         assert (warm.requests, warm.builds) == ((), ())

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.entries import encode, make_info
@@ -161,9 +161,3 @@ def _write_wheel(path: Path, files: Files) -> None:
 def _digest(data: bytes) -> str:
     raw = hashlib.sha256(data).digest()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def with_version(entry: Planned, version: str) -> Planned:
-    """Return a like entry of another version; its tree is another one too."""
-    made = plan(entry.info.name, entry.info.key.kind, version=version)
-    return replace(made, is_unpacked=entry.is_unpacked)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from wheelferry.disk import Disk
@@ -60,7 +61,7 @@ class CountingDisk(Disk):
     @contextmanager
     def _step(self, name: str, *targets: StrPath | int) -> Iterator[Step]:
         paths = tuple(
-            os.readlink(f"/proc/self/fd/{target}")
+            str(Path(f"/proc/self/fd/{target}").readlink())
             if isinstance(target, int)
             else os.fspath(target)
             for target in targets
@@ -108,11 +109,11 @@ class CountingDisk(Disk):
 
     def sync_dir(self, path: StrPath) -> None:
         with self._step("sync_dir", path):
-            os.listdir(path)
+            Path(path).stat()
 
     def sync_filesystem(self, path: StrPath) -> None:
         with self._step("sync_filesystem", path):
-            os.stat(path)
+            Path(path).stat()
 
     def rename(self, source: StrPath, target: StrPath) -> None:
         with self._step("rename", source, target):
@@ -137,7 +138,7 @@ class CountingDisk(Disk):
     def remove_tree(self, path: StrPath) -> None:
         with self._step("remove_tree", path) as step:
             if self.half(step):
-                _remove_half(os.fspath(path))
+                _remove_half(Path(path))
             else:
                 super().remove_tree(path)
 
@@ -158,15 +159,11 @@ class CountingDisk(Disk):
             self.make_dir(f"{os.fspath(root)}/{name}")
 
 
-def _remove_half(path: str) -> None:
-    """Remove every other file below `path`, and no directory."""
-    files = sorted(
-        os.path.join(parent, name)
-        for parent, _, names in os.walk(path)
-        for name in names
-    )
+def _remove_half(root: Path) -> None:
+    """Remove every other file below `root`, and no directory."""
+    files = sorted(p for p in root.rglob("*") if p.is_symlink() or p.is_file())
     for file in files[::2]:
-        os.unlink(file)
+        file.unlink()
 
 
 class DyingDisk(CountingDisk):
@@ -246,23 +243,11 @@ class FaultyDisk(CountingDisk):
     def before(self, step: Step) -> None:
         if self.steps == self._step_number:
             self.failed = step
-            # As the kernel has it: a call on a descriptor knows no path.
-            has_path = step.name not in ("write", "write_at", "sync_file")
-            path = step.paths[0] if has_path else None
-            raise OSError(self._number, os.strerror(self._number), path)
-
-
-class DroppingDisk(CountingDisk):
-    """A disk on which one kind of step says that it was done, and nothing happens."""
-
-    def __init__(self, dropped: str) -> None:
-        super().__init__()
-        assert callable(getattr(Disk, dropped))
-
-        def nothing(*_: object) -> None:
-            return None
-
-        setattr(self, dropped, nothing)
+            text = os.strerror(self._number)
+            if step.name in ("write", "write_at", "sync_file"):
+                raise OSError(self._number, text)  # of a descriptor: no path is known
+            other = step.paths[1] if len(step.paths) > 1 else None
+            raise OSError(self._number, text, step.paths[0], None, other)
 
 
 class FailingDisk(Disk):

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wheelferry.disk import Disk, WorkDir
+from wheelferry.uvcache.cached import CachedEntry
 from wheelferry.uvcache.locks import lock_cache
 from wheelferry.uvcache.restore import Outcome, Restorable, publish
-from wheelferry.uvcache.scan import CachedEntry, scan_cache
+from wheelferry.uvcache.scan import scan_cache
 from wheelferry.uvcache.stage import Stage
 
 

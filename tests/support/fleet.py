@@ -26,10 +26,12 @@ from wheelferry.ops.pull import PullPlan, PullReport, apply_pull, plan_pull
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import VIEW, Tiers
 from wheelferry.ops.verify import VerifyReport, verify_store
+from wheelferry.pack.pool import Pool
+from wheelferry.pack.reader import extract_pack
 from wheelferry.store.create import create_store
 from wheelferry.store.posix import PosixStore
 from wheelferry.store.record import Record, SegmentId
-from wheelferry.store.segment import decode_segment
+from wheelferry.store.segment import Segment, decode_segment
 from wheelferry.store.view import View
 
 EVERYTHING = Rules()
@@ -200,6 +202,24 @@ class Fleet:
             stderr=done.stderr,
         )
 
+    def unpack(self, root: Path) -> int:
+        """Unpack all packs as the archives of a cache at `root`; return their number."""
+        packs = self.packs()
+        with Pool() as pool:
+            for digest, path in packs.items():
+                target = root / "archive-v0" / digest
+                target.mkdir(parents=True)
+                with path.open("rb") as file:
+                    extract_pack(
+                        file.read,
+                        digest=digest,
+                        size_bytes=path.stat().st_size,
+                        target=target,
+                        disk=Disk(),
+                        pool=pool,
+                    )
+        return len(packs)
+
     def packs(self) -> dict[str, Path]:
         """Return the packs, by digest."""
         return {path.name: path for path in self.store.glob("objects/*/*")}
@@ -211,11 +231,7 @@ class Fleet:
     def records(self) -> list[Record]:
         """Return all records of the catalog, straight from its files."""
         return [
-            record
-            for path in self.segments()
-            for record in decode_segment(
-                path.read_bytes(), segment=SegmentId(path.stem)
-            ).records
+            record for path in self.segments() for record in read_segment(path).records
         ]
 
     def entries(self) -> dict[tuple[str, str], int]:
@@ -227,6 +243,11 @@ def make_fleet(store: Path) -> Fleet:
     """Make a store, and return the fleet that shares it."""
     created = create_store(store, disk=Disk(), now_s=clock.now_s())
     return Fleet(store=store, store_id=created.info.id)
+
+
+def read_segment(path: Path) -> Segment:
+    """Decode a segment, straight from its file."""
+    return decode_segment(path.read_bytes(), segment=SegmentId(path.stem))
 
 
 def count_entries(records: Sequence[Record]) -> dict[tuple[str, str], int]:

@@ -80,7 +80,9 @@ class CacheJudge:
                     found.append(f"{below / name}: {what}")
         for archive in root.glob("archive-v0/*"):
             # Without a name in a bucket uv ignores it, but a pull takes it for whole.
-            if (archive.glob("*.dist-info/RECORD")) and not self._is_known(archive):
+            records = archive.glob("*.dist-info/RECORD")
+            is_taken = any(record.stat().st_size for record in records)
+            if is_taken and not self._is_known(archive):
                 found.append(f"archive-v0/{archive.name}: is no tree that was promoted")
         return sorted(found)
 
@@ -97,19 +99,21 @@ class CacheJudge:
         if path.is_symlink():
             return self._judge_archive(path.resolve(), name, "link")
         if path.suffix == ".http":
-            target = self._target_of(root, path)
-            if target is None:
-                return "pointer is damaged"
-            if path.name == "revision.http":
-                return None if target else "pointer names nothing"
-            archive = root / "archive-v0" / target
-            return self._judge_archive(archive, name, "pointer")
+            return self._judge_pointer(root, path, name)
         if path.suffix == ".whl":
             return None if _unzip(path) in self._trees[name] else "not the wheel"
         if path.suffix == ".msgpack":
             right = path.read_bytes() == self._metadata[name]
             return None if right else "not the metadata"
         return None
+
+    def _judge_pointer(self, root: Path, path: Path, name: str) -> str | None:
+        target = self._target_of(root, path)
+        if target is None:
+            return "pointer is damaged"
+        if path.name == "revision.http":
+            return None
+        return self._judge_archive(root / "archive-v0" / target, name, "pointer")
 
     def _judge_archive(self, archive: Path, name: str, what: str) -> str | None:
         if not archive.is_dir():

@@ -1,12 +1,13 @@
 """One runner's two tiers, opened as the program does, with a disk that is passed in."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.disks import CountingDisk
-from wheelferry.disk import Disk, clock
+from wheelferry.disk import Disk, WorkDir, clock
 from wheelferry.events import Sink, discard
 from wheelferry.ops.promote import PromoteReport, apply_promote, plan_promote
 from wheelferry.ops.pull import PullReport, apply_pull, plan_pull
@@ -24,6 +25,21 @@ def make_store(root: Path) -> Path:
     """Make an empty store."""
     create_store(root, disk=Disk(), now_s=0.0)
     return root
+
+
+def empty_store(root: Path) -> None:
+    """Take everything out of a store but its directories."""
+    for path in (*root.glob("objects/*/*"), *root.glob("catalog/*")):
+        path.unlink()
+    forget_runners(root)
+
+
+def forget_runners(root: Path) -> None:
+    """Remove what runners have in a store for themselves."""
+    for path in root.glob("usage/*"):
+        path.unlink()
+    for path in root.glob("staging/*"):
+        shutil.rmtree(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +89,10 @@ class Ferry:
         """Pull all of these formats."""
         with self.open(disk) as tiers:
             return apply_pull(tiers, plan_pull(tiers, Rules(), formats))
+
+
+def sweep_rest(ferry: Ferry) -> list[Path]:
+    """Sweep the runner's staging as its next work does; return what stays there."""
+    staging = ferry.state / "staging"
+    with WorkDir.open(staging, disk=Disk()) as work:
+        return [path for path in staging.iterdir() if path != work.path]

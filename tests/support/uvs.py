@@ -22,6 +22,9 @@ UV_VERSIONS = Path(__file__).parents[2] / ".uv-versions"
 OLD_VERSIONS = ("0.5.14", "0.9.30", "0.12.24")
 """What the tests want besides the installed one."""
 
+BETWEEN_VERSIONS = ("0.6.17", "0.10.12", "0.12.0")
+"""Versions that share bucket names with others, for a fleet that has several."""
+
 HOW_TO = "with a package index in reach, run: python -m tests.support.uvs"
 
 _FETCH_ENVIRONMENT = dict(os.environ)  # pip's settings, before a test changes HOME
@@ -146,7 +149,7 @@ def _fetch(version: str, target: Path) -> None:
 def main() -> int:
     """Fetch what is missing; say nothing if all is here."""
     missing = False
-    for version in OLD_VERSIONS:
+    for version in (*OLD_VERSIONS, *BETWEEN_VERSIONS):
         if find_uv(version) is None:
             print(f"fetching uv {version}", flush=True)
             try:

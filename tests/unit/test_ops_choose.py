@@ -117,10 +117,18 @@ def test_record_with_hashes_wins() -> None:
         assert choice.records == (with_hashes,)
 
 
+def test_preferred_format_wins() -> None:
+    """Of two formats that share the file name, the one that most uvs here read."""
+    old, new = light(format_id=OLD, pack=PACKS[0]), light(pack=PACKS[1])
+    for records in permutations([old, new]):
+        assert choose(records, format_ids=FORMATS, missing=()).records == (new,)
+
+
 def test_pack_that_is_there_wins_over_the_preferred_format() -> None:
     """A record whose pack was missed is the last resort."""
-    missed, other = light(format_id=NEW, pack=PACKS[0]), light(
-        format_id=OLD, pack=PACKS[1]
+    missed, other = (
+        light(format_id=NEW, pack=PACKS[0]),
+        light(format_id=OLD, pack=PACKS[1]),
     )
     for records in permutations([missed, other]):
         choice = choose(records, format_ids=FORMATS, missing={PACKS[0]})

@@ -1,6 +1,7 @@
 """The pool: outcomes, and the bound on what is in flight."""
 
 import hashlib
+import threading
 from functools import partial
 
 import pytest
@@ -42,3 +43,14 @@ def test_close_finishes_what_was_submitted():
         for number in range(50):
             pool.submit(partial(done.append, number), weight_bytes=1)
     assert done == list(range(50))
+
+
+def test_job_is_done_when_its_call_has_ended():
+    """Whether to wait can be asked without waiting."""
+    gate = threading.Event()
+    with Pool(1) as pool:
+        held = pool.submit(gate.wait, weight_bytes=1)
+        assert not held.is_done()
+        gate.set()
+        held.wait()
+        assert held.is_done()

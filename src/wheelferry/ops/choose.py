@@ -41,7 +41,7 @@ def choose(
     left: list[Left] = []
     for place in _by_place(r for r in records if r.format_id in rank).values():
         hashed = [record for record in place if record.hashes]
-        if len({record.hashes for record in hashed}) > 1:
+        if _disagree(hashed):
             left.append(_ambiguous(hashed))
             continue
         chosen.append(
@@ -67,6 +67,23 @@ def _by_place(
         place = (bucket, record.shard, record.settings, record.stem)
         places.setdefault(place, []).append(record)
     return places
+
+
+def _disagree(records: Iterable[LightRecord]) -> bool:
+    """Return whether two records cannot be of one file.
+
+    Of one file an index may give a SHA-256 to one runner, and an MD5 too to another.
+    """
+    values: dict[str, str] = {}
+    algorithms: set[str] | None = None
+    for record in records:
+        found = dict(text.split(":", 1) for text in record.hashes)
+        algorithms = found.keys() & (found.keys() if algorithms is None else algorithms)
+        if any(
+            values.setdefault(name, value) != value for name, value in found.items()
+        ):
+            return True
+    return algorithms is not None and not algorithms
 
 
 def _ambiguous(records: list[LightRecord]) -> Left:

@@ -14,10 +14,16 @@ from wheelferry.events import Event, Level, progress
 from wheelferry.ops.convert import METADATA, encode_record, event_fields
 from wheelferry.ops.formats import unknown_format
 from wheelferry.ops.left import Left
+from wheelferry.ops.local import local_disk, sweep_staging
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
 from wheelferry.pack.pool import Pool
-from wheelferry.pack.writer import ChangedWhilePacking, SpooledPack, write_pack
+from wheelferry.pack.writer import (
+    ChangedWhilePacking,
+    SpooledPack,
+    SpoolFailed,
+    write_pack,
+)
 from wheelferry.store.base import PutOutcome
 from wheelferry.store.record import Digest, Record
 from wheelferry.store.record_map import encode_map
@@ -121,7 +127,15 @@ def apply_promote(tiers: Tiers, plan: PromotePlan) -> PromoteReport:
     """
     report = PromoteReport()
     if not plan.candidates:
+        sweep_staging(tiers.staging, tiers.disk)
         return report
+    with local_disk(tiers.staging):
+        _promote(tiers, plan, report)
+    tiers.store.sweep_staging(older_than_s=ABANDONED_S)
+    return report
+
+
+def _promote(tiers: Tiers, plan: PromotePlan, report: PromoteReport) -> None:
     with WorkDir.open(tiers.staging, disk=tiers.disk) as work, Pool() as pool:
         batch = _Batch(tiers, report)
         try:
@@ -146,8 +160,6 @@ def apply_promote(tiers: Tiers, plan: PromotePlan) -> PromoteReport:
             batch.commit()
         finally:
             batch.discard()
-    tiers.store.sweep_staging(older_than_s=ABANDONED_S)
-    return report
 
 
 def subject_of(info: EntryInfo) -> str:
@@ -182,6 +194,8 @@ def _pack(entry: CachedEntry, spool: Path, disk: Disk, pool: Pool) -> "_Packed |
         pack = write_pack(files, spool, disk=disk, pool=pool)
     except (FileNotFoundError, ChangedWhilePacking) as exc:
         return Left(subject=subject, reason=f"changed while it was packed: {exc}")
+    except SpoolFailed:
+        raise
     except (NotPackable, IntegrityError, OSError) as exc:
         return Left(subject=subject, reason=str(exc))
     found = {file.path: (file.size_bytes, file.digest) for file in pack.table.files}

@@ -6,6 +6,7 @@ It runs before every job and mostly has nothing to do, so what it imports is cou
 Values that it always needs are named tuples: to define a frozen dataclass takes 1 ms.
 """
 
+from wheelferry.ops.local import sweep_staging
 from wheelferry.ops.pull_plan import PullPlan, PullReport, plan_pull
 from wheelferry.ops.tiers import Tiers
 from wheelferry.ops.usage import note_usage
@@ -26,6 +27,8 @@ def apply_pull(tiers: Tiers, plan: PullPlan) -> PullReport:
         from wheelferry.ops.restoration import restore  # noqa: PLC0415
 
         restore(tiers, plan, report)
+    else:
+        sweep_staging(tiers.staging, tiers.disk)
     if report.stopped_by is None:
         note_usage(tiers, (*plan.held, *(record.pack for record in report.restored)))
     return report

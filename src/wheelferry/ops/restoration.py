@@ -20,6 +20,7 @@ from wheelferry.events import Event, Level, progress
 from wheelferry.ops.choose import subject_of
 from wheelferry.ops.convert import decode_entry, event_fields
 from wheelferry.ops.left import Left
+from wheelferry.ops.local import local_disk
 from wheelferry.ops.pull_plan import PullPlan, PullReport
 from wheelferry.ops.tiers import Tiers
 from wheelferry.pack.pool import Job, Pool
@@ -58,6 +59,7 @@ class _Unread:
 def restore(tiers: Tiers, plan: PullPlan, report: PullReport) -> None:
     """Carry a plan out and fill in its report; see `pull.apply_pull`."""
     with (
+        local_disk(tiers.staging),
         WorkDir.open(tiers.staging, disk=tiers.disk) as work,
         Pool() as writers,
         Pool(workers=FETCHERS) as fetchers,

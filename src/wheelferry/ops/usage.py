@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from wheelferry.errors import StoreError
 from wheelferry.events import Event, Level
+from wheelferry.ops.local import local_disk
 from wheelferry.ops.tiers import USED, Tiers
 from wheelferry.store.record import Digest
 
@@ -35,7 +36,8 @@ def note_usage(tiers: Tiers, held: Iterable[Digest]) -> None:
             )
         )
     # Also after a failure: a pull must not try it before each job.
-    try:
-        tiers.disk.create_file(marker, b"")
-    except FileExistsError:
-        tiers.disk.touch(marker)
+    with local_disk(tiers.state):
+        try:
+            tiers.disk.create_file(marker, b"")
+        except FileExistsError:
+            tiers.disk.touch(marker)

@@ -7,11 +7,12 @@ spool file on the local disk, and `SpooledPack.chunks` puts the head before them
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 from wheelferry.disk import Disk
 from wheelferry.pack import zstd
@@ -34,6 +35,10 @@ _FRAMES_IN_FLIGHT = 4
 
 class ChangedWhilePacking(OSError):
     """A file did not have the size that it was announced with."""
+
+
+class SpoolFailed(OSError):
+    """The spool cannot be written; whatever is packed next would meet the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,15 +121,18 @@ def write_pack(
     Raises:
         UnsafePath, PackMalformed: The files cannot make up one pack.
         ChangedWhilePacking: A file was longer or shorter than announced.
-        OSError: A file vanished or cannot be read, or the spool cannot be written.
+        OSError: A file vanished or cannot be read.
+        SpoolFailed: The spool cannot be written.
     """
     ordered = sorted(files, key=lambda file: order_key(file.path))
     check_paths([file.path for file in ordered])
     path = spool / f"pack-{os.urandom(16).hex()}"
-    fd = disk.open_new(path, 0o600)
+    with _spooling(path):
+        fd = disk.open_new(path, 0o600)
     try:
         try:
-            table = _write_frames(ordered, fd, disk=disk, pool=pool, level=level)
+            spool_file = _SpoolFile(path, fd, disk)
+            table = _write_frames(ordered, spool_file, pool=pool, level=level)
         finally:
             os.close(fd)
         head = encode_head(table)
@@ -145,8 +153,26 @@ def write_pack(
     )
 
 
+@contextmanager
+def _spooling(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise SpoolFailed(exc.errno, exc.strerror, str(path)) from exc
+
+
+class _SpoolFile(NamedTuple):
+    path: Path
+    fd: int
+    disk: Disk
+
+    def write(self, data: bytes) -> None:
+        with _spooling(self.path):
+            self.disk.write(self.fd, data)
+
+
 def _write_frames(
-    files: Sequence[SourceFile], fd: int, *, disk: Disk, pool: Pool, level: int
+    files: Sequence[SourceFile], spool_file: _SpoolFile, *, pool: Pool, level: int
 ) -> Table:
     pending: deque[tuple[int, Job[bytes]]] = deque()
     frames: list[Frame] = []
@@ -154,7 +180,7 @@ def _write_frames(
     def write_oldest() -> None:
         raw_bytes, job = pending.popleft()
         comp = job.result()
-        disk.write(fd, comp)
+        spool_file.write(comp)
         frames.append(Frame(raw_bytes=raw_bytes, comp_bytes=len(comp)))
 
     reader = _Reader(files)

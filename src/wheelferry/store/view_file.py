@@ -88,7 +88,13 @@ def connect(
     Raises:
         CacheError: It can be neither used nor made.
     """
-    disk.make_dirs(path.parent)
+    try:
+        disk.make_dirs(path.parent)
+    except OSError as exc:
+        raise CacheError(
+            f"cannot make the directory {path.parent}: {exc.strerror}",
+            hint="the state directory must be where this user may write",
+        ) from exc
     try:
         try:
             return _connect(path, store_id, busy_timeout_s)

@@ -1,0 +1,329 @@
+"""What a pull puts into the cache, and what it does about damage."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from tests.support.cachetree import few, formats_of, make_cache, many, plan
+from tests.support.forge import (
+    add_segment,
+    forge_segment,
+    object_path,
+    overwrite,
+    read_only_segment,
+    replace_records,
+)
+from tests.support.restoring import snapshot
+from tests.support.soundness import CacheJudge, objects
+from tests.support.tiers import Ferry, make_store
+from wheelferry.errors import StoreUnavailable
+from wheelferry.events import Event, Level
+from wheelferry.ops.pull import PullReport, apply_pull, plan_pull
+from wheelferry.ops.rules import Rules
+from wheelferry.store.base import Store
+from wheelferry.store.record import Digest
+from wheelferry.store.segment import encode_segment
+from wheelferry.store.segment_footer import Tombstone
+from wheelferry.uvcache.entry import Hash
+
+ENTRIES = few()
+FORMATS = formats_of(ENTRIES)
+JUDGE = CacheJudge(ENTRIES)
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    """What the runner said."""
+    return []
+
+
+@pytest.fixture
+def b(tmp_path: Path, events: list[Event]) -> Ferry:
+    """A runner without a cache, and a store with two wheels."""
+    store = make_store(tmp_path / "store")
+    Ferry(cache=make_cache(tmp_path / "a", ENTRIES), store=store).promote()
+    return Ferry(cache=tmp_path / "b", store=store, runner="r2", emit=events.append)
+
+
+def pack_of(store: Path, name: str) -> Digest:
+    """Return the pack of a package."""
+    records = read_only_segment(store)[1].records
+    return next(record.pack for record in records if record.name == name)
+
+
+def names(report: PullReport) -> tuple[list[str], list[str]]:
+    """Return what was restored, and the beginnings of what failed."""
+    restored = sorted(record.name for record in report.restored)
+    return restored, sorted(left.subject.partition(" ")[0] for left in report.failed)
+
+
+def test_all_kinds_and_formats_are_restored_once(tmp_path: Path) -> None:
+    """The cache has what the store has; the second pull reads no pack."""
+    entries = many()
+    store = make_store(tmp_path / "store")
+    Ferry(cache=make_cache(tmp_path / "a", entries), store=store).promote()
+    ferry = Ferry(cache=tmp_path / "b", store=store, runner="r2")
+    with ferry.open() as tiers:
+        planned = plan_pull(tiers, Rules(), formats_of(entries))
+        assert (len(planned.wanted), len(planned.fetched), planned.held) == (7, 6, ())
+        assert planned.fetch_bytes == sum(map(len, objects(store).values()))
+        report = apply_pull(tiers, planned)
+    assert report.bytes_read == planned.fetch_bytes
+    assert report.tree_bytes == planned.tree_bytes
+    assert (len(report.restored), report.failed) == (7, [])
+    judge = CacheJudge(entries)
+    assert (judge.wrong(ferry.cache), len(judge.usable(ferry.cache))) == ([], 7)
+    assert len(list((ferry.cache / "archive-v0").iterdir())) == 6
+
+    before = snapshot(ferry.cache)
+    with ferry.open() as tiers:
+        again = plan_pull(tiers, Rules(), formats_of(entries))
+    assert (again.wanted, again.present) == ((), 7)
+    assert ferry.pull(formats_of(entries)).bytes_read == 0
+    assert snapshot(ferry.cache) == before
+
+
+def test_plan_changes_nothing(b: Ferry) -> None:
+    """Not even a directory is made for the cache."""
+    with b.open() as tiers:
+        assert len(plan_pull(tiers, Rules(), FORMATS).wanted) == 2
+    assert not b.cache.exists()
+
+
+def test_rules_and_formats_are_obeyed(b: Ferry) -> None:
+    """A rule is said; a format that no uv here reads is not worth a line."""
+    with b.open() as tiers:
+        planned = plan_pull(tiers, Rules(exclude=["built"]), FORMATS)
+        assert [record.name for record in planned.wanted] == ["pure-wheel"]
+        assert [left.subject for left in planned.left] == [
+            "built 1.0 (registry-sdist, sdists-v11/array3)"
+        ]
+        only_wheels = plan_pull(tiers, Rules(), ["wheels-v8/array5"])
+        assert [record.name for record in only_wheels.wanted] == ["pure-wheel"]
+        assert only_wheels.left == ()
+
+
+def truncate(path: Path) -> None:
+    overwrite(path, path.read_bytes()[:-1])
+
+
+def flip(path: Path) -> None:
+    data = path.read_bytes()
+    overwrite(path, data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def lengthen(path: Path) -> None:
+    overwrite(path, path.read_bytes() + b"\0")
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def become_a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage", [truncate, flip, lengthen, remove, become_a_directory]
+)
+def test_damaged_pack_is_missing_and_never_wrong(
+    b: Ferry, events: list[Event], damage
+) -> None:
+    """The entry is named with the reason, nothing of it is visible, the rest goes on."""
+    damage(object_path(b.store, pack_of(b.store, "pure-wheel")))
+    report = b.pull(FORMATS)
+    assert names(report) == (["built"], ["pure-wheel"])
+    assert report.stopped_by is None
+    assert JUDGE.wrong(b.cache) == []
+    assert not list(b.cache.glob("wheels-*/**/*.http"))
+    assert list((b.state / "staging").iterdir()) == []
+    (event,) = [e for e in events if e.level >= Level.WARNING]
+    assert event.name == "entry.failed"
+    assert "pure-wheel 1.0" in event.message
+
+
+def test_pack_that_is_mended_is_pulled(b: Ferry) -> None:
+    """A miss is no verdict: the next pull looks again."""
+    path = object_path(b.store, pack_of(b.store, "pure-wheel"))
+    path.rename(b.store / "staging/away")
+    assert names(b.pull(FORMATS)) == (["built"], ["pure-wheel"])
+    (b.store / "staging/away").rename(path)
+    assert names(b.pull(FORMATS)) == (["pure-wheel"], [])
+
+
+def test_another_pack_of_the_entry_is_used_after_a_miss(b: Ferry) -> None:
+    """Two runners built one sdist; when a pull missed one's pack, it takes the other's."""
+    segment = read_only_segment(b.store)[1]
+    (record,) = [r for r in segment.records if r.name == "pure-wheel"]
+    gone = Digest("00" * 32)
+    lost = record._replace(pack=gone)
+    add_segment(b.store, encode_segment([lost], runner="r3", created_s=0))
+    assert names(b.pull(FORMATS)) == (["built"], ["pure-wheel"])
+    assert names(b.pull(FORMATS)) == (["pure-wheel"], [])
+
+
+def test_damaged_segment_hides_only_its_own_records(
+    b: Ferry, events: list[Event]
+) -> None:
+    """It is named; what the other segments hold is pulled."""
+    path, segment = read_only_segment(b.store)
+    first, second = segment.records
+    path.unlink()
+    bad = add_segment(b.store, encode_segment([first], runner="r1", created_s=0))
+    add_segment(b.store, encode_segment([second], runner="r1", created_s=0))
+    truncate(b.store / bad)
+    assert names(b.pull(FORMATS)) == ([second.name], [])
+    (event,) = [e for e in events if e.name == "segment.refused"]
+    assert event.level is Level.WARNING
+    assert bad.removeprefix("catalog/")[:12] in event.message
+
+
+def test_removed_record_is_not_pulled(b: Ferry) -> None:
+    """A tombstone kills the record that it names."""
+    path, segment = read_only_segment(b.store)
+    number = [r.name for r in segment.records].index("pure-wheel")
+    tomb = Tombstone(segment=path.stem, number=number)  # type: ignore[arg-type]
+    data = encode_segment([], runner="r1", created_s=0, tombstones=[tomb])
+    add_segment(b.store, data)
+    assert names(b.pull(FORMATS)) == (["built"], [])
+
+
+def test_two_records_that_disagree_are_left(b: Ferry) -> None:
+    """Nothing says which file is meant, so none is restored, and the pull says so."""
+    other = plan("pure-wheel", version="1.0", files=ENTRIES[0].files)
+    segment = read_only_segment(b.store)[1]
+    (record,) = [r for r in segment.records if r.name == "pure-wheel"]
+    liar = record._replace(hashes=("sha256:" + "0" * 64,))
+    add_segment(b.store, encode_segment([liar], runner="r3", created_s=0))
+    with b.open() as tiers:
+        planned = plan_pull(tiers, Rules(), FORMATS)
+    assert [record.name for record in planned.wanted] == ["built"]
+    (left,) = planned.left
+    assert left.reason.startswith("ambiguous")
+    assert str(other.info.hashes[0]) in left.reason
+
+
+def test_entry_that_the_cache_has_otherwise_is_left(b: Ferry) -> None:
+    """The runner's own file under that name stays, and the pull says why."""
+    mine = plan("pure-wheel")
+    other = Hash(algorithm="sha256", value="0" * 64)
+    make_cache(b.cache, [replace(mine, info=mine.info._replace(hashes=(other,)))])
+    before = snapshot(b.cache / "wheels-v8")
+    report = b.pull(FORMATS)
+    assert names(report)[0] == ["built"]
+    assert snapshot(b.cache / "wheels-v8") == before
+
+
+FORGERIES: list[dict[str, object]] = [
+    {"shard": "pypi/../../../etc"},
+    {"shard": "/etc/passwd"},
+    {"shard": "pypi/other-name"},
+    {"stem": "../../evil"},
+    {"settings": "../evil"},
+    {"kind": "oci-wheel"},
+    {"tree_files": 99},
+    {"tree_bytes": 1},
+    {"files": {"pointer": b"\x95"}},
+    {"files": {}},
+    {"name": "other"},
+    {"tags": "py3-none-linux"},
+]
+
+
+@pytest.mark.parametrize("changes", FORGERIES, ids=str)
+def test_forged_record_restores_nothing(
+    b: Ferry, events: list[Event], changes: dict[str, object]
+) -> None:
+    """It is refused with a reason, nothing outside the cache is made, the rest goes on."""
+    segment = read_only_segment(b.store)[1]
+    by_name = {record.name: record for record in segment.records}
+    replace_records(b.store, [by_name["built"]])
+    add_segment(b.store, forge_segment(by_name["pure-wheel"], changes))
+    outside = set(b.store.parent.iterdir())
+    with b.open() as tiers:
+        planned = plan_pull(tiers, Rules(), FORMATS)
+        report = apply_pull(tiers, planned)
+    said = [
+        *planned.left,
+        *report.failed,
+        *(e for e in events if e.level >= Level.INFO),
+    ]
+    is_harmless = changes.keys() <= {"tree_files", "tree_bytes"}
+    expected = ["built", "pure-wheel"] if is_harmless else ["built"]
+    assert names(report)[0] == expected
+    assert bool(said) is not is_harmless
+    assert JUDGE.wrong(b.cache) == []
+    made = set(b.store.parent.iterdir()) - outside
+    assert made <= {b.cache, b.state}
+
+
+class Failing:
+    """A store whose second object cannot be read any more."""
+
+    def __init__(self, inner: Store) -> None:
+        self._inner = inner
+        self._opened = 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def open_object(self, digest: Digest) -> BinaryIO | None:
+        self._opened += 1
+        if self._opened > 1:
+            raise StoreUnavailable(f"cannot open {digest}", hint="check the mount")
+        return self._inner.open_object(digest)
+
+
+def test_store_that_fails_half_way_stops_the_pull(b: Ferry) -> None:
+    """What was read until then is restored, and the report has the error."""
+    failing = Ferry(cache=b.cache, store=b.store, runner="r2", wrap=Failing)  # type: ignore[arg-type]
+    report = failing.pull(FORMATS)
+    assert report.stopped_by is not None
+    assert (len(report.restored), len(report.failed)) == (1, 1)
+    assert JUDGE.wrong(b.cache) == []
+    assert len(b.pull(FORMATS).restored) == 1
+
+
+def test_runner_that_may_not_write_to_the_store_pulls(
+    b: Ferry, events: list[Event]
+) -> None:
+    """To note its usage is a convenience; nobody is warned of it."""
+    (b.store / "staging").rename(b.store / "staging-away")
+    (b.store / "usage").rename(b.store / "usage-away")
+    assert len(b.pull(FORMATS).restored) == 2
+    assert [e for e in events if e.level >= Level.WARNING] == []
+
+
+@pytest.fixture
+def two_at_once(b: Ferry) -> Ferry:
+    """The same runner, whose other job has just noted its usage too."""
+    return Ferry(
+        cache=b.cache,
+        store=b.store,
+        runner="r2",
+        wrap=lambda inner: Noted(inner, b.state),  # type: ignore[arg-type, return-value]
+    )
+
+
+class Noted:
+    """A store to which another process of the runner writes its usage first."""
+
+    def __init__(self, inner: Store, state: Path) -> None:
+        self._inner = inner
+        self._state = state
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def write_usage(self, held: object) -> None:
+        del held
+        (self._state / "usage-written").touch()
+
+
+def test_two_pulls_that_note_their_usage_at_once(two_at_once: Ferry) -> None:
+    """1. Both see no marker. 2. The other makes it. 3. Ours finds it: that is fine."""
+    assert len(two_at_once.pull(FORMATS).restored) == 2
