@@ -9,7 +9,7 @@ from tests.support.cachetree import few, formats_of, make_cache
 from tests.support.disks import CountingDisk, Step
 from tests.support.tiers import Ferry, make_store
 from wheelferry.errors import CacheError
-from wheelferry.ops import restoration
+from wheelferry.ops import fetch
 
 ENTRIES = few()
 
@@ -32,7 +32,7 @@ def ferry(tmp_path: Path) -> Ferry:
 
 def test_error_of_an_early_sync_keeps_everything_out_of_the_cache(ferry, monkeypatch):
     """The kernel tells of a lost write once; whoever hears it must not publish."""
-    monkeypatch.setattr(restoration, "SYNC_BYTES", 1)
+    monkeypatch.setattr(fetch, "SYNC_BYTES", 1)
     with pytest.raises((CacheError, OSError)):
         ferry.pull(formats_of(ENTRIES), BadFirstSync())
     assert not list(ferry.cache.rglob("*.http"))
@@ -41,7 +41,7 @@ def test_error_of_an_early_sync_keeps_everything_out_of_the_cache(ferry, monkeyp
 
 def test_staged_trees_are_synced_before_the_last_one_is_read(ferry, monkeypatch):
     """Beside the one sync that all wait for, there are earlier ones."""
-    monkeypatch.setattr(restoration, "SYNC_BYTES", 1)
+    monkeypatch.setattr(fetch, "SYNC_BYTES", 1)
     disk = CountingDisk()
     assert len(ferry.pull(formats_of(ENTRIES), disk).restored) == len(ENTRIES)
     last_sync = len(disk.names) - disk.names[::-1].index("sync_filesystem")

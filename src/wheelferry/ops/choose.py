@@ -90,5 +90,6 @@ def _ambiguous(records: list[LightRecord]) -> Left:
     hashes = sorted({" ".join(record.hashes) for record in records})
     return Left(
         subject=subject_of(records[0]),
+        is_fault=True,
         reason=f"ambiguous: the store has it with different hashes ({', '.join(hashes)})",
     )

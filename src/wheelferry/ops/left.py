@@ -4,7 +4,13 @@ from typing import NamedTuple
 
 
 class Left(NamedTuple):
-    """An entry that stays where it is, and why."""
+    """An entry that stays where it is, and why.
+
+    Attributes:
+        is_fault: Whether something is wrong with it, so that someone may want to act;
+            not so if it is left by a rule, or belongs to another machine.
+    """
 
     subject: str
     reason: str
+    is_fault: bool = False

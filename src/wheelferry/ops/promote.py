@@ -5,34 +5,31 @@ then a look whether every pack that the segment names is still there.  Killed af
 pack: an orphan, which no record names.  Killed after the segment: all of it counts.
 """
 
+import contextlib
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from wheelferry.disk import Disk, WorkDir
-from wheelferry.errors import IntegrityError, RecordMalformed
+from wheelferry.disk import WorkDir
+from wheelferry.errors import CacheError, StoreError, StoreFull
 from wheelferry.events import Event, Level, progress
-from wheelferry.ops.convert import METADATA, encode_record, event_fields
-from wheelferry.ops.formats import unknown_format
+from wheelferry.ops.convert import event_fields
 from wheelferry.ops.left import Left
 from wheelferry.ops.local import local_disk, sweep_staging
-from wheelferry.ops.rules import Rules
+from wheelferry.ops.packing import Packed, pack_entry
+from wheelferry.ops.promote_plan import Candidate, PromotePlan, plan_promote
 from wheelferry.ops.tiers import Tiers
 from wheelferry.pack.pool import Pool
-from wheelferry.pack.writer import (
-    ChangedWhilePacking,
-    SpooledPack,
-    SpoolFailed,
-    write_pack,
-)
+from wheelferry.pack.writer import SpooledPack
 from wheelferry.store.base import PutOutcome
 from wheelferry.store.record import Digest, Record
-from wheelferry.store.record_map import encode_map
 from wheelferry.store.segment import encode_segment
-from wheelferry.uvcache.cached import CachedEntry, is_unchanged
-from wheelferry.uvcache.entry import EntryInfo
-from wheelferry.uvcache.scan import scan_cache
-from wheelferry.uvcache.tree import NotPackable, list_tree, read_record
-from wheelferry.uvcache.wheelrecord import check_record
+
+__all__ = [
+    "Candidate",
+    "PromotePlan",
+    "PromoteReport",
+    "apply_promote",
+    "plan_promote",
+]
 
 BATCH_ENTRIES = 64
 BATCH_BYTES = 256 << 20
@@ -41,97 +38,44 @@ BATCH_BYTES = 256 << 20
 ABANDONED_S = 24 * 3600
 """Age at which a temporary file of this runner's in the store belongs to nobody."""
 
-_MAX_ISSUES = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """An entry that is to be promoted; `tree_bytes` is its size unpacked."""
-
-    entry: CachedEntry
-    tree_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromotePlan:
-    """What a promotion would do.
-
-    Attributes:
-        candidates: What is to be packed and committed.
-        in_store: Number of entries that the store has already.
-        restored: Number of entries that came from the store.
-        left: What the rules, or the state of the entry, keep here.
-    """
-
-    candidates: tuple[Candidate, ...]
-    in_store: int
-    restored: int
-    left: tuple[Left, ...]
-
-    @property
-    def tree_bytes(self) -> int:
-        """Size of all candidates, unpacked."""
-        return sum(candidate.tree_bytes for candidate in self.candidates)
-
 
 @dataclass(slots=True, kw_only=True)
 class PromoteReport:
-    """What a promotion did; sizes in bytes."""
+    """What a promotion did; sizes in bytes.
+
+    Attributes:
+        promoted: Records that are in the catalog now.
+        rejected: Entries that could not be promoted, and why.
+        segments: Number of segments that were written.
+        bytes_written: Of packs, to the store.
+        packs_shared: Number of packs that the store had already.
+        stopped_by: What ended it half way, if anything did.
+    """
 
     promoted: list[Record] = field(default_factory=list)
     rejected: list[Left] = field(default_factory=list)
     segments: int = 0
     bytes_written: int = 0
     packs_shared: int = 0
-
-
-def plan_promote(tiers: Tiers, rules: Rules) -> PromotePlan:
-    """Read both tiers and decide what is to be promoted; changes neither.
-
-    Raises CacheError, StoreError.
-    """
-    scan = scan_cache(tiers.cache)
-    for unknown in scan.unknown:
-        tiers.emit(unknown_format(unknown.name, unknown.count))
-    tiers.refresh()
-    candidates: list[Candidate] = []
-    left = [Left(subject=str(s.path), reason=s.reason) for s in scan.skipped]
-    in_store = restored = 0
-    for entry in scan.entries:
-        info = entry.info
-        if entry.is_restored:
-            restored += 1
-        elif reason := rules.refuse(info.key, info.name, entry.urls):
-            left.append(Left(subject=subject_of(info), reason=reason))
-        elif _in_store(tiers, info):
-            in_store += 1
-        else:
-            try:
-                tree_bytes = sum(file.size_bytes for file in list_tree(entry))
-            except (NotPackable, OSError) as exc:
-                left.append(Left(subject=subject_of(info), reason=str(exc)))
-            else:
-                candidates.append(Candidate(entry=entry, tree_bytes=tree_bytes))
-    return PromotePlan(
-        candidates=tuple(candidates),
-        in_store=in_store,
-        restored=restored,
-        left=tuple(left),
-    )
+    stopped_by: CacheError | StoreError | None = None
 
 
 def apply_promote(tiers: Tiers, plan: PromotePlan) -> PromoteReport:
     """Carry a plan out; what cannot be promoted is reported, and the rest goes on.
 
-    Raises StoreError when the store takes no more; what was committed until then stays.
+    When the store takes no more, what it has is committed and the report says so.
     """
     report = PromoteReport()
-    if not plan.candidates:
-        sweep_staging(tiers.staging, tiers.disk)
-        return report
-    with local_disk(tiers.staging):
-        _promote(tiers, plan, report)
-    tiers.store.sweep_staging(older_than_s=ABANDONED_S)
+    try:
+        if not plan.candidates:
+            sweep_staging(tiers.staging, tiers.disk)
+            return report
+        with local_disk(tiers.staging):
+            _promote(tiers, plan, report)
+        with contextlib.suppress(StoreError):  # all is committed: it can wait
+            tiers.store.sweep_staging(older_than_s=ABANDONED_S)
+    except (CacheError, StoreError) as exc:
+        report.stopped_by = exc
     return report
 
 
@@ -151,74 +95,20 @@ def _promote(tiers: Tiers, plan: PromotePlan, report: PromoteReport) -> None:
                     )
                 )
                 done_bytes += candidate.tree_bytes
-                outcome = _pack(candidate.entry, work.path, tiers.disk, pool)
+                outcome = pack_entry(candidate.entry, work.path, tiers.disk, pool)
                 if isinstance(outcome, Left):
                     report.rejected.append(outcome)
                     tiers.emit(_rejected(outcome))
                 else:
                     batch.add(outcome)
             batch.commit()
+        except StoreFull:
+            # There may be room for what names the packs that found some.
+            with contextlib.suppress(StoreError):
+                batch.commit()
+            raise
         finally:
             batch.discard()
-
-
-def subject_of(info: EntryInfo) -> str:
-    """Name an entry for people."""
-    return f"{info.name} {info.version} ({info.key.kind.value}, {info.format_id})"
-
-
-def _in_store(tiers: Tiers, info: EntryInfo) -> bool:
-    """Return whether the store has an entry, with all that this cache has of it.
-
-    A record does not count if pull missed its pack; nor if it lacks metadata, which uv
-    keeps of a downloaded wheel only from the first job on that resolves.
-    """
-    record = encode_record(info, pack="", pack_bytes=0, tree_bytes=0, tree_files=0)
-    for light in tiers.view.find_identity(record.identity):
-        if tiers.view.is_missing(light.pack):
-            continue
-        if not info.metadata:
-            return True
-        known = tiers.view.load(light.ref)
-        if known is not None and METADATA in known.files:
-            return True
-    return False
-
-
-def _pack(entry: CachedEntry, spool: Path, disk: Disk, pool: Pool) -> "_Packed | Left":
-    """Pack an entry, and check what was packed against the wheel's own RECORD."""
-    subject = subject_of(entry.info)
-    try:
-        files = list_tree(entry)
-        record = read_record(files)
-        pack = write_pack(files, spool, disk=disk, pool=pool)
-    except (FileNotFoundError, ChangedWhilePacking) as exc:
-        return Left(subject=subject, reason=f"changed while it was packed: {exc}")
-    except SpoolFailed:
-        raise
-    except (NotPackable, IntegrityError, OSError) as exc:
-        return Left(subject=subject, reason=str(exc))
-    found = {file.path: (file.size_bytes, file.digest) for file in pack.table.files}
-    issues = check_record(record, found)
-    if issues:
-        pack.close()
-        return Left(subject=subject, reason="; ".join(map(str, issues[:_MAX_ISSUES])))
-    if not is_unchanged(entry):
-        pack.close()
-        return Left(subject=subject, reason="was replaced while it was packed")
-    catalogued = encode_record(
-        entry.info,
-        pack=pack.digest,
-        pack_bytes=pack.pack_bytes,
-        tree_bytes=pack.tree_bytes,
-        tree_files=pack.tree_files,
-    )
-    try:
-        encode_map(catalogued)
-    except RecordMalformed as exc:
-        pack.close()
-        return Left(subject=subject, reason=f"no record can hold it: {exc.message}")
-    return _Packed(pack=pack, record=catalogued)
 
 
 def _rejected(left: Left) -> Event:
@@ -230,14 +120,6 @@ def _rejected(left: Left) -> Event:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Packed:
-    """A pack that passed its check, and the record that is to name it."""
-
-    pack: SpooledPack
-    record: Record
-
-
 class _Batch:
     """Packs that are in the store, and not yet named by a segment."""
 
@@ -247,15 +129,23 @@ class _Batch:
         self._records: list[Record] = []
         self._packs: dict[Digest, SpooledPack] = {}
 
-    def add(self, packed: "_Packed") -> None:
-        """Put a pack into the store; `discard` closes it from here on."""
+    def add(self, packed: Packed) -> None:
+        """Put a pack into the store; whatever comes, the pack is taken care of."""
         pack, digest = packed.pack, packed.record.pack
         if digest in self._packs:
             pack.close()
         else:
+            try:
+                self._put(digest, pack)
+            except BaseException:
+                pack.close()
+                raise
             self._packs[digest] = pack
-            self._put(digest, pack)
-        self._records.append(packed.record)
+        if self._is_catalogued(packed.record):
+            # Only its pack had been lost, or damaged.
+            self._note(packed.record)
+        else:
+            self._records.append(packed.record)
         spooled_bytes = sum(pack.pack_bytes for pack in self._packs.values())
         if len(self._records) >= BATCH_ENTRIES or spooled_bytes >= BATCH_BYTES:
             self.commit()
@@ -273,10 +163,8 @@ class _Batch:
         for digest in tiers.store.look_again(self._packs):
             self._put(digest, self._packs[digest])
         report.segments += 1
-        report.promoted += self._records
         for record in self._records:
-            tiers.view.forget_missing(record.pack)
-            tiers.emit(_promoted(record))
+            self._note(record)
         self.discard()
 
     def discard(self) -> None:
@@ -285,6 +173,20 @@ class _Batch:
             pack.close()
         self._packs.clear()
         self._records.clear()
+
+    def _is_catalogued(self, record: Record) -> bool:
+        """Return whether the catalog says all of this already."""
+        view = self._tiers.view
+        for light in view.find_identity(record.identity):
+            known = view.load(light.ref) if light.pack == record.pack else None
+            if known is not None and record.files.keys() <= known.files.keys():
+                return True
+        return False
+
+    def _note(self, record: Record) -> None:
+        self._report.promoted.append(record)
+        self._tiers.view.forget_missing(record.pack)
+        self._tiers.emit(_promoted(record))
 
     def _put(self, digest: Digest, pack: SpooledPack) -> None:
         outcome = self._tiers.store.put_object(

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wheelferry.ops.promote import plan_promote
-from wheelferry.ops.pull import plan_pull
+from wheelferry.ops import promote_plan, pull_plan
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
 from wheelferry.uvcache.scan import scan_cache
@@ -21,6 +20,7 @@ class FormatStatus:
         cache: Entries in the cache; `restored` of them came from the store.
         store: Entries in the store.
         to_promote: Entries that a promotion would put into the store.
+        to_promote_bytes: Their size, unpacked.
         to_pull: Entries that a pull would put into the cache.
         to_pull_bytes: Size of the packs to be read for them, each counted once.
     """
@@ -31,6 +31,7 @@ class FormatStatus:
     restored: int
     store: int
     to_promote: int
+    to_promote_bytes: int
     to_pull: int
     to_pull_bytes: int
 
@@ -64,13 +65,17 @@ def read_status(
     Raises CacheError, StoreError.
     """
     scan = scan_cache(tiers.cache)
-    promotion = plan_promote(tiers, promote_rules)
-    pull = plan_pull(tiers, pull_rules, format_ids)
+    tiers.refresh()
+    promotion = promote_plan.compare(tiers, promote_rules, scan)
+    pull = pull_plan.compare(tiers, pull_rules, format_ids)
     cache = Counter(entry.info.format_id for entry in scan.entries)
     restored = Counter(e.info.format_id for e in scan.entries if e.is_restored)
     store = tiers.view.count_by_format()
     to_promote = Counter(c.entry.info.format_id for c in promotion.candidates)
     to_pull = Counter(record.format_id for record in pull.wanted)
+    to_promote_bytes: Counter[str] = Counter()
+    for candidate in promotion.candidates:
+        to_promote_bytes[candidate.entry.info.format_id] += candidate.tree_bytes
     to_pull_bytes: Counter[str] = Counter()
     for record in pull.fetched:
         to_pull_bytes[record.format_id] += record.pack_bytes
@@ -93,6 +98,7 @@ def read_status(
                 restored=restored[format_id],
                 store=store.get(format_id, 0),
                 to_promote=to_promote[format_id],
+                to_promote_bytes=to_promote_bytes[format_id],
                 to_pull=to_pull[format_id],
                 to_pull_bytes=to_pull_bytes[format_id],
             )

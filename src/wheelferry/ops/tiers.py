@@ -46,8 +46,11 @@ class Tiers(NamedTuple):
         """Where processes of this runner keep temporary files: `WorkDir`s."""
         return self.state / STAGING
 
-    def refresh(self) -> None:
-        """Bring the view up to date; segments that cannot be read are reported."""
+    def refresh(self) -> int:
+        """Bring the view up to date; return how many segments could not be read.
+
+        Each of them is reported too.
+        """
         result = self.view.refresh(self.store)
         for segment, message in result.bad:
             self.emit(
@@ -58,3 +61,4 @@ class Tiers(NamedTuple):
                     fields={"segment": segment, "reason": message},
                 )
             )
+        return len(result.bad)

@@ -26,11 +26,25 @@ class Extracted:
     tree_bytes: int
     tree_files: int
 
+    def __str__(self) -> str:
+        """Say it in words."""
+        return f"{self.tree_bytes} bytes in {self.tree_files} files"
+
 
 def extract_pack(
-    read: Read, *, digest: str, size_bytes: int, target: Path, disk: Disk, pool: Pool
+    read: Read,
+    *,
+    digest: str,
+    size_bytes: int,
+    target: Path,
+    disk: Disk,
+    pool: Pool,
+    announced: Extracted | None = None,
 ) -> Extracted:
     """Restore the tree of a pack into `target`, an existing empty directory.
+
+    A pack that does not unpack to what was `announced` of it is refused before anything
+    is written: what its record says is what a budget counts.
 
     May be called by several threads at once with one pool: that is how a set of packs
     is restored fastest.  Memory is bounded by the pool's budget, plus 2 MiB and the file
@@ -47,12 +61,15 @@ def extract_pack(
         OSError: From writing, FileExistsError if `target` is not empty; what `read`
             raises is passed on as it is.
     """
-    with os.scandir(target) as found:
-        if any(found):
+    with os.scandir(target) as entries:
+        if any(entries):
             raise FileExistsError(f"not an empty directory: {target}")
     source = PackSource(read, digest=digest, size_bytes=size_bytes)
     with source.blaming_damage():
         table, layout = source.take_table()
+        found = Extracted(tree_bytes=table.tree_bytes, tree_files=len(table.files))
+        if announced not in (None, found):
+            raise PackMalformed(f"it unpacks to {found}, but {announced} was announced")
         writer = TreeWriter(table, target, disk, pool)
         try:
             writer.make_directories(layout)
@@ -65,7 +82,7 @@ def extract_pack(
             writer.settle()
         writer.raise_failure()
         source.expect_end()
-    return Extracted(tree_bytes=table.tree_bytes, tree_files=len(table.files))
+    return found
 
 
 def check_pack(read: Read, *, digest: str, size_bytes: int) -> Extracted:

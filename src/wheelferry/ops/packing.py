@@ -1,0 +1,70 @@
+"""Pack one entry, and check that it is what its wheel's author made."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelferry.disk import Disk
+from wheelferry.errors import IntegrityError, RecordMalformed
+from wheelferry.ops.convert import encode_record
+from wheelferry.ops.left import Left
+from wheelferry.ops.promote_plan import subject_of
+from wheelferry.pack.pool import Pool
+from wheelferry.pack.writer import (
+    ChangedWhilePacking,
+    SpooledPack,
+    SpoolFailed,
+    write_pack,
+)
+from wheelferry.store.record import Record
+from wheelferry.store.record_map import encode_map
+from wheelferry.uvcache.cached import CachedEntry, is_unchanged
+from wheelferry.uvcache.tree import NotPackable, list_tree, read_record
+from wheelferry.uvcache.wheelrecord import check_record
+
+_MAX_ISSUES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """A pack that passed its check, and the record that is to name it."""
+
+    pack: SpooledPack
+    record: Record
+
+
+def pack_entry(
+    entry: CachedEntry, spool: Path, disk: Disk, pool: Pool
+) -> Packed | Left:
+    """Pack an entry, and check what was packed against the wheel's own RECORD."""
+    subject = subject_of(entry.info)
+    try:
+        files = list_tree(entry)
+        record = read_record(files)
+        pack = write_pack(files, spool, disk=disk, pool=pool)
+    except (FileNotFoundError, ChangedWhilePacking) as exc:
+        return Left(subject=subject, reason=f"changed while it was packed: {exc}")
+    except SpoolFailed:
+        raise
+    except (NotPackable, IntegrityError, OSError) as exc:
+        return Left(subject=subject, reason=str(exc))
+    found = {file.path: (file.size_bytes, file.digest) for file in pack.table.files}
+    issues = check_record(record, found)
+    if issues:
+        pack.close()
+        return Left(subject=subject, reason="; ".join(map(str, issues[:_MAX_ISSUES])))
+    if not is_unchanged(entry):
+        pack.close()
+        return Left(subject=subject, reason="was replaced while it was packed")
+    catalogued = encode_record(
+        entry.info,
+        pack=pack.digest,
+        pack_bytes=pack.pack_bytes,
+        tree_bytes=pack.tree_bytes,
+        tree_files=pack.tree_files,
+    )
+    try:
+        encode_map(catalogued)
+    except RecordMalformed as exc:
+        pack.close()
+        return Left(subject=subject, reason=f"no record can hold it: {exc.message}")
+    return Packed(pack=pack, record=catalogued)

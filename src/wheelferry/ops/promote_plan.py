@@ -1,0 +1,107 @@
+"""What a promotion would do: the settled entries of the cache, against the catalog."""
+
+from dataclasses import dataclass
+
+from wheelferry.ops.convert import METADATA, encode_record
+from wheelferry.ops.formats import unknown_format
+from wheelferry.ops.left import Left
+from wheelferry.ops.rules import Rules
+from wheelferry.ops.tiers import Tiers
+from wheelferry.uvcache.cached import CachedEntry, Scan
+from wheelferry.uvcache.entry import EntryInfo
+from wheelferry.uvcache.scan import scan_cache
+from wheelferry.uvcache.tree import NotPackable, list_tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An entry that is to be promoted; `tree_bytes` is its size unpacked."""
+
+    entry: CachedEntry
+    tree_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotePlan:
+    """What a promotion would do.
+
+    Attributes:
+        candidates: What is to be packed and committed.
+        in_store: Number of entries that the store has already.
+        restored: Number of entries that came from the store.
+        left: What the rules, or the state of the entry, keep here.
+    """
+
+    candidates: tuple[Candidate, ...]
+    in_store: int
+    restored: int
+    left: tuple[Left, ...]
+
+    @property
+    def tree_bytes(self) -> int:
+        """Size of all candidates, unpacked."""
+        return sum(candidate.tree_bytes for candidate in self.candidates)
+
+
+def plan_promote(tiers: Tiers, rules: Rules) -> PromotePlan:
+    """Read both tiers and decide what is to be promoted; changes neither.
+
+    Raises CacheError, StoreError.
+    """
+    scan = scan_cache(tiers.cache)
+    tiers.refresh()
+    return compare(tiers, rules, scan)
+
+
+def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
+    """Return the plan for a scan of the cache and the view as it is."""
+    for unknown in scan.unknown:
+        tiers.emit(unknown_format(unknown.name, unknown.count))
+    candidates: list[Candidate] = []
+    left = [Left(subject=str(s.path), reason=s.reason) for s in scan.skipped]
+    in_store = restored = 0
+    for entry in scan.entries:
+        info = entry.info
+        if entry.is_restored:
+            restored += 1
+        elif _in_store(tiers, info):
+            in_store += 1
+        elif reason := rules.refuse(info.key, info.name, entry.urls):
+            left.append(Left(subject=subject_of(info), reason=reason))
+        else:
+            try:
+                tree_bytes = sum(file.size_bytes for file in list_tree(entry))
+            except (NotPackable, OSError) as exc:
+                fault = Left(subject=subject_of(info), reason=str(exc), is_fault=True)
+                left.append(fault)
+            else:
+                candidates.append(Candidate(entry=entry, tree_bytes=tree_bytes))
+    return PromotePlan(
+        candidates=tuple(candidates),
+        in_store=in_store,
+        restored=restored,
+        left=tuple(left),
+    )
+
+
+def subject_of(info: EntryInfo) -> str:
+    """Name an entry for people."""
+    return f"{info.name} {info.version} ({info.key.kind.value}, {info.format_id})"
+
+
+def _in_store(tiers: Tiers, info: EntryInfo) -> bool:
+    """Return whether the store has an entry, with all that this cache has of it.
+
+    A record does not count if pull missed its pack; nor if it lacks metadata, which uv
+    keeps of a downloaded wheel only from the first job on that resolves.
+    """
+    record = encode_record(info, pack="", pack_bytes=0, tree_bytes=0, tree_files=0)
+    for light in tiers.view.find_identity(record.identity):
+        if tiers.view.is_missing(light.pack):
+            continue
+        if not info.metadata:
+            return True
+        known = tiers.view.load(light.ref)
+        if known is not None and METADATA in known.files:
+            return True
+    return False
