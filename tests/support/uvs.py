@@ -45,7 +45,7 @@ class Uv:
     @property
     def has_root_lock(self) -> bool:
         """Whether it locks the cache against `uv cache prune`."""
-        return self.release >= (0, 8)
+        return self.release >= (0, 8, 19)
 
     def __str__(self) -> str:
         return self.version
