@@ -50,11 +50,20 @@ class StoreContract:
         """Return the store of one runner."""
         return new_store("r1")
 
-    def put(self, store: Store, data: bytes = DATA) -> PutOutcome:
+    def put(
+        self, store: Store, data: bytes = DATA, *, is_suspect: bool = False
+    ) -> PutOutcome:
         """Put an object that is made of `data`."""
         return store.put_object(
-            chunks(data), digest=digest_of(data), size_bytes=len(data)
+            chunks(data),
+            digest=digest_of(data),
+            size_bytes=len(data),
+            is_suspect=is_suspect,
         )
+
+    def damage(self, store: Store, digest: Digest, data: bytes) -> None:
+        """Give an object of the store other bytes."""
+        raise NotImplementedError
 
     def test_open_gives_one_id_to_everyone(self, new_store):
         """All runners see the same store."""
@@ -103,6 +112,29 @@ class StoreContract:
         )
 
         assert outcome is PutOutcome.ALREADY_PRESENT
+
+    @pytest.mark.parametrize("wrong", [b"y" + DATA[1:], DATA[:-1], b""], ids=len)
+    def test_put_object_heals_one_that_is_suspect(self, store, wrong):
+        """Whatever its size, it is replaced by the right one."""
+        self.put(store)
+        self.damage(store, DIGEST, wrong)
+
+        assert self.put(store, is_suspect=True) is PutOutcome.REPLACED
+        with store.open_object(DIGEST) as stream:
+            assert stream.read() == DATA
+
+    def test_put_object_keeps_what_is_suspect_for_no_reason(self, store):
+        """It is read, and found whole."""
+        self.put(store)
+        outcome = store.put_object(
+            Untouchable(), digest=DIGEST, size_bytes=len(DATA), is_suspect=True
+        )
+
+        assert outcome is PutOutcome.ALREADY_PRESENT
+
+    def test_put_object_commits_one_that_is_suspect_and_missing(self, store):
+        """As any other."""
+        assert self.put(store, is_suspect=True) is PutOutcome.COMMITTED
 
     @pytest.mark.parametrize("wrong", [DATA[:-1], DATA + b"x", b"y" + DATA[1:], b""])
     def test_put_object_refuses_bytes_that_are_not_the_digests(self, store, wrong):

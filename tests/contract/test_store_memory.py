@@ -4,6 +4,8 @@ import pytest
 
 from tests.contract.store_contract import NewStore, StoreContract
 from tests.support.memory_store import MemoryStore
+from wheelferry.store.base import Store
+from wheelferry.store.record import Digest
 
 
 class TestMemoryStore(StoreContract):
@@ -14,3 +16,8 @@ class TestMemoryStore(StoreContract):
         """Return one store to all runners."""
         store = MemoryStore()
         return lambda _: store
+
+    def damage(self, store: Store, digest: Digest, data: bytes) -> None:
+        """Change what is in memory."""
+        assert isinstance(store, MemoryStore)
+        store.objects[digest] = data

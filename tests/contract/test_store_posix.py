@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from tests.contract.store_contract import NewStore, StoreContract
+from tests.support.forge import object_path, overwrite
 from wheelferry.disk import Disk
+from wheelferry.store.base import Store
 from wheelferry.store.create import create_store
 from wheelferry.store.posix import PosixStore
+from wheelferry.store.record import Digest
 
 
 class TestPosixStore(StoreContract):
@@ -24,3 +27,7 @@ class TestPosixStore(StoreContract):
             return store
 
         return new
+
+    def damage(self, store: Store, digest: Digest, data: bytes) -> None:
+        """Change the file."""
+        overwrite(object_path(Path(store.location), digest), data)

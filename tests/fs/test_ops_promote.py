@@ -258,12 +258,19 @@ class Replaced(Around):
         self._pointer = pointer
 
     def put_object(
-        self, chunks: Iterable[bytes], *, digest: Digest, size_bytes: int
+        self,
+        chunks: Iterable[bytes],
+        *,
+        digest: Digest,
+        size_bytes: int,
+        is_suspect: bool = False,
     ) -> object:
         data = self._pointer.read_bytes()
         self._pointer.unlink()
         self._pointer.write_bytes(data)
-        return self._inner.put_object(chunks, digest=digest, size_bytes=size_bytes)
+        return self._inner.put_object(
+            chunks, digest=digest, size_bytes=size_bytes, is_suspect=is_suspect
+        )
 
 
 def test_entry_that_uv_replaced_since_the_scan_is_not_promoted(tmp_path: Path) -> None:

@@ -171,22 +171,30 @@ def test_object_of_the_right_size_is_never_touched(root):
     assert disk.names == []
 
 
-def test_object_committed_by_another_host_meanwhile_is_kept(root):
-    """The second of two promoters discards what it staged."""
-    path = root / layout.object_path(DIGEST)
-    inodes = []
+def test_object_committed_by_another_host_meanwhile_is_replaced_by_its_equal(root):
+    """Of two promoters the second wins, and nothing else is different."""
 
     def chunks() -> Iterator[bytes]:
         yield DATA[:100]
         put(PosixStore(root, disk=Disk(), runner="r2"))
-        inodes.append(path.stat().st_ino)
         yield DATA[100:]
 
     outcome = store_in(root).put_object(chunks(), digest=DIGEST, size_bytes=len(DATA))
 
-    assert outcome is PutOutcome.ALREADY_PRESENT
-    assert [path.stat().st_ino] == inodes
+    assert outcome is PutOutcome.COMMITTED
+    assert (root / layout.object_path(DIGEST)).read_bytes() == DATA
     assert staged(root) == []
+
+
+def test_suspect_object_that_cannot_be_read_is_replaced(root):
+    """A bad sector under it is damage too; a new file lies elsewhere."""
+    put(store_in(root))
+    store = store_in(root, reads=FlakyReads("read_into", None, errno.EIO))
+    outcome = store.put_object(
+        [DATA], digest=DIGEST, size_bytes=len(DATA), is_suspect=True
+    )
+
+    assert outcome is PutOutcome.REPLACED
 
 
 def test_object_stays_readable_when_it_is_removed(root):
@@ -407,6 +415,49 @@ def test_failed_read_is_translated_once(root, number):
         stream.read(1)
     with pytest.raises(StoreUnavailable, match="catalog"):
         listing.list_segments()
+
+
+def test_stale_handle_of_a_segment_is_opened_again_by_name(root):
+    """A segment is read from its beginning then."""
+    segment = store_in(root).commit_segment(SEGMENT)
+    once = store_in(root, reads=FlakyReads("read_into", errno.ESTALE))
+    twice = store_in(root, reads=FlakyReads("read_into", errno.ESTALE, errno.ESTALE))
+
+    assert once.read_segment(segment) == SEGMENT
+    with pytest.raises(StoreUnavailable, match=segment):
+        twice.read_segment(segment)
+
+
+def test_segment_that_arrives_in_pieces_is_read_whole(root):
+    """A read may return less than was asked for."""
+
+    class Slow(Reads):
+        def read_into(self, fd: int, buffer: memoryview) -> int:
+            return super().read_into(fd, buffer[:7])
+
+    segment = store_in(root).commit_segment(SEGMENT)
+
+    assert store_in(root, reads=Slow()).read_segment(segment) == SEGMENT
+
+
+def test_opening_reads_once_and_a_segment_is_committed_without_a_look(root):
+    """Each call may be a round trip, and `open` is before each job."""
+    reads = FlakyReads("read_into")
+    store_in(root, reads=reads).open()
+    assert reads.calls == ["read_into"]
+    looks = FlakyReads("file_size")
+    store_in(root, reads=looks).commit_segment(SEGMENT)
+
+    assert looks.calls == []
+
+
+def test_listing_of_foreign_files_looks_at_none(root):
+    """What a directory's entries say is enough."""
+    put(store_in(root))
+    reads = FlakyReads("file_size")
+
+    assert list(store_in(root, reads=reads).list_foreign()) == []
+    assert reads.calls == []
 
 
 def test_look_again_opens_each_directory_once(root):

@@ -5,7 +5,8 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from wheelferry.disk import Disk
 from wheelferry.errors import CacheError, StoreNotInitialised, StoreUnavailable
 from wheelferry.store import view_refresh
 from wheelferry.store.record import Record, SegmentId
+from wheelferry.store.record_map import MAX_FILES_BYTES
 from wheelferry.store.segment import decode_segment, encode_segment
 from wheelferry.store.segment_footer import Tombstone
 from wheelferry.store.view import RecordRef, Refresh, View
@@ -66,6 +68,21 @@ def kill(segment: SegmentId, number: int = 0) -> list[Tombstone]:
     return [Tombstone(segment=segment, number=number)]
 
 
+def wholes(view: View) -> list[Record]:
+    """Return all records with their small files."""
+    found = [view.load(light.ref) for light in view.light_records()]
+    return [record for record in found if record is not None]
+
+
+def overwrite_pages(path: Path) -> None:
+    """Overwrite all pages of the view's file but the first two."""
+    with path.open("r+b") as file:
+        size = file.seek(0, 2)
+        for page in range(2, size // 4096):
+            file.seek(page * 4096)
+            file.write(b"\xff" * 4096)
+
+
 def names(view: View) -> list[str]:
     """Return the names of the records in the view."""
     return sorted(record.name for record in view.light_records())
@@ -105,16 +122,11 @@ def test_view_survives_its_process(store, path):
 
 
 def test_whole_records_come_back_as_they_were(store, view):
-    """With their small files and needs, by `records` and by `load`."""
-    segment = commit(store, ATTRS, NUMPY)
+    """With their small files and needs."""
+    commit(store, ATTRS, NUMPY)
     view.refresh(store)
-    found = list(view.records())
 
-    assert [(f.segment, f.number, f.record) for f in found] == [
-        (segment, 0, ATTRS),
-        (segment, 1, NUMPY),
-    ]
-    assert [view.load(f.ref) for f in found] == [ATTRS, NUMPY]
+    assert wholes(view) == [ATTRS, NUMPY]
     assert view.load(RecordRef(12345)) is None
 
 
@@ -136,8 +148,8 @@ def test_records_are_chosen_by_format(store, view):
     view.refresh(store)
 
     assert [r.name for r in view.light_records(["sdists-v9/map5"])] == ["numpy"]
-    assert [f.record for f in view.records({"sdists-v9/map5", "x"})] == [NUMPY]
-    assert list(view.light_records([])) == []
+    assert [r.name for r in view.light_records({"sdists-v9/map5", "x"})] == ["numpy"]
+    assert view.light_records([]) == []
     assert view.count_by_format() == {"sdists-v9/map5": 1, "wheels-v6/map5": 1}
 
 
@@ -149,11 +161,9 @@ def test_identity_is_found_with_all_its_packs(store, view):
     commit(store, two)
     view.refresh(store)
 
-    assert view.has_identity(one.identity)
-    assert not view.has_identity(ATTRS.identity)
+    assert view.find_identity(ATTRS.identity) == ()
     found = view.find_identity(one.identity)
     assert [r.pack for r in found] == sorted([one.pack, two.pack])
-    assert dict(view.packs()) == {one.pack: 100, two.pack: 200}
 
 
 def test_exact_duplicates_count_once(store, view):
@@ -162,9 +172,9 @@ def test_exact_duplicates_count_once(store, view):
     commit(store, make_record(files={"pointer": b"p", "metadata": b"m"}))
     commit(store, make_record(files={"pointer": b"q"}))
     view.refresh(store)
-    (found,) = view.records()
+    (found,) = wholes(view)
 
-    assert found.record.files == {"pointer": b"p", "metadata": b"m"}
+    assert found.files == {"pointer": b"p", "metadata": b"m"}
     assert view.totals().records == 1
 
 
@@ -244,7 +254,7 @@ segment_specs = st.lists(
 )
 
 
-def expected(segments: dict[SegmentId, bytes]) -> set[tuple[SegmentId, int]]:
+def expected(segments: dict[SegmentId, bytes]) -> list[Record]:
     """Say which records live, by the definition: no tables and no order."""
     decoded = {name: decode_segment(d, segment=name) for name, d in segments.items()}
     dead = {tomb for seg in decoded.values() for tomb in seg.footer.tombstones}
@@ -255,7 +265,8 @@ def expected(segments: dict[SegmentId, bytes]) -> set[tuple[SegmentId, int]]:
                 rank = (-len(record.files), name, number)
                 place = (record.identity, record.pack)
                 best[place] = min(best.get(place, rank), rank)
-    return {(name, number) for _, name, number in best.values()}
+    found = [decoded[name].records[number] for _, name, number in best.values()]
+    return sorted(found, key=str)
 
 
 @settings(max_examples=60)
@@ -285,9 +296,8 @@ def test_view_is_the_union_of_the_catalog_in_any_order(specs, data):
                 store.segments = {name: all_segments[name] for name in visible}
                 view.refresh(store)
 
-                found = [(f.segment, f.number) for f in view.records()]
-                assert len(found) == len(set(found))
-                assert set(found) == expected(store.segments)
+                found = sorted(wholes(view), key=str)
+                assert found == expected(store.segments)
                 assert view.totals().records == len(found)
                 assert view.totals().segments == len(visible)
     finally:
@@ -406,13 +416,14 @@ def test_segment_that_was_bad_by_accident_is_added(store, view):
 
 
 def test_refresh_with_nothing_new_writes_nothing(store, path):
-    """So it waits for nobody, not even where a segment was bad once."""
-    segment = commit(store, ATTRS)
+    """So it waits for nobody, not even where a segment was bad once, or is gone."""
+    segment, gone = commit(store, ATTRS), commit(store, NUMPY)
     good = store.segments[segment]
     with open_view(path, busy_timeout_s=0.05) as view:
-        store.segments[segment] = good[:-1]
+        store.segments |= {segment: good[:-1], gone: b""}
         view.refresh(store)
         store.segments[segment] = good
+        del store.segments[gone]
         view.refresh(store)
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -455,20 +466,67 @@ def test_malformed_segment_leaves_nothing_behind(store, view):
     assert view.totals().segments == 0
 
 
-def test_unreadable_segment_is_tried_on_each_refresh(store, view):
+class Troubled(MemoryStore):
+    """A store that cannot deliver some segments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trouble: dict[SegmentId, type[OSError]] = {}
+
+    def read_segment(self, segment: SegmentId) -> bytes | None:
+        data = super().read_segment(segment)
+        if cause := self.trouble.get(segment):
+            raise StoreUnavailable(f"cannot read {segment}") from cause()
+        return data
+
+
+def test_unreadable_segment_is_tried_on_each_refresh(view):
     """The store's trouble passes; the segment is not the one to blame."""
-    commit(store, ATTRS)
-    real = store.read_segment
-
-    def fail(segment: SegmentId) -> bytes | None:
-        raise StoreUnavailable(f"cannot read {segment}")
-
-    store.read_segment = fail
-    assert len(view.refresh(store).bad) == 1
-    assert len(view.refresh(store).bad) == 1
-    store.read_segment = real
+    store = Troubled()
+    store.trouble = {commit(store, ATTRS): TimeoutError}
+    for _ in range(5):
+        assert len(view.refresh(store).bad) == 1
+    store.trouble = {}
 
     assert view.refresh(store) == Refresh(added_segments=1, records=1)
+    assert view.refresh(store) == NOTHING
+    assert len(store.reads) == 6
+
+
+def test_refresh_ends_at_the_first_segment_that_the_store_cannot_deliver(view):
+    """A soft mount takes its time for each: one time-out a job is enough."""
+    store = Troubled()
+    segments = [commit(store, make_record(f"p{n}")) for n in range(9)]
+    store.trouble = dict.fromkeys(segments, TimeoutError)
+    ((segment, message),) = view.refresh(store).bad
+
+    assert store.reads == [segment]
+    assert segment in message
+    assert "8 more" in message
+
+
+def test_segment_that_is_never_delivered_keeps_no_other_back(view):
+    """It is tried last; of two such ones, each has its turn."""
+    store = Troubled()
+    segments = sorted(commit(store, make_record(f"p{n}")) for n in range(9))
+    store.trouble = {segments[0]: OSError, segments[1]: OSError}
+    seen = set()
+    for _ in range(4):
+        ((segment, _),) = view.refresh(store).bad
+        seen.add(segment)
+
+    assert seen == set(segments[:2])
+    assert len(names(view)) == 7
+
+
+def test_segment_that_may_not_be_read_stops_nothing(view):
+    """A wrong mode is answered at once, and is of that file only."""
+    store = Troubled()
+    segments = [commit(store, make_record(f"p{n}")) for n in range(5)]
+    store.trouble = dict.fromkeys(segments[:2], PermissionError)
+
+    assert [s for s, _ in view.refresh(store).bad] == sorted(segments[:2])
+    assert len(names(view)) == 3
 
 
 def test_store_that_is_away_empties_no_view(store, view):
@@ -525,16 +583,90 @@ def test_file_damaged_inside_is_made_anew_on_refresh(store, path):
         commit(store, *(make_record(f"p{number}-{n}") for n in range(30)))
     with open_view(path) as view:
         view.refresh(store)
-    with path.open("r+b") as file:
-        size = file.seek(0, 2)
-        for page in range(2, size // 4096):  # all but the first two
-            file.seek(page * 4096)
-            file.write(b"\xff" * 4096)
+    overwrite_pages(path)
     commit(store, make_record("new"))
     with open_view(path) as view:
         view.refresh(store)
 
         assert len(names(view)) == 901
+
+
+QUERIES: dict[str, Callable[[View], object]] = {
+    "light_records": lambda view: view.light_records(),
+    "find_identity": lambda view: view.find_identity(ATTRS.identity),
+    "load": lambda view: view.load(RecordRef(1)),
+    "totals": lambda view: view.totals(),
+    "count_by_format": lambda view: view.count_by_format(),
+    "missing_packs": lambda view: view.missing_packs(),
+    "note_missing": lambda view: view.note_missing(ATTRS.pack),
+    "add_own": lambda view: view.add_own(BAD["corrupt"][0], BAD["corrupt"][1]),
+}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_damage_that_a_query_meets_is_mended_under_it(store, path, query):
+    """The file is replaced and read again, and the answer is the right one."""
+    commit(store, ATTRS, *(make_record(f"p{n}") for n in range(2000)))
+    with open_view(path) as view:
+        view.refresh(store)
+    with open_view(path) as view:
+        view.refresh(store)
+        overwrite_pages(path)
+        QUERIES[query](view)
+
+        assert len(names(view)) == 2001
+        assert [r.name for r in view.find_identity(ATTRS.identity)] == ["attrs"]
+    with open_view(path) as view:
+        assert view.refresh(store) == NOTHING
+
+
+def test_damaged_small_files_are_never_given_out(store, path):
+    """SQLite does not look into large values; the pull goes on without the record."""
+    blob = random.Random(1).randbytes(1 << 20)
+    commit(store, make_record(files={"metadata": blob}))
+    with open_view(path) as view:
+        view.refresh(store)
+    with open_view(path) as view:
+        (light,) = view.light_records()
+        data = bytearray(path.read_bytes())
+        data[data.index(blob[500_000:500_100])] ^= 1
+        path.write_bytes(data)
+        view.refresh(store)
+
+        assert view.load(light.ref) is None
+        assert [record.files["metadata"] for record in wholes(view)] == [blob]
+
+
+def test_damaged_view_of_a_store_that_is_away_is_an_error(store, path):
+    """An empty answer would say that the store holds nothing."""
+    commit(store, *(make_record(f"p{n}") for n in range(2000)))
+    with open_view(path) as view:
+        view.refresh(store)
+    with open_view(path) as view:
+        view.refresh(store)
+        overwrite_pages(path)
+
+        def away() -> frozenset[SegmentId]:
+            raise StoreNotInitialised("away")
+
+        store.list_segments = away
+        with pytest.raises(StoreNotInitialised):
+            view.light_records()
+
+
+def test_hostile_segment_is_added_with_little_memory(store, view):
+    """120 kB that unpack to 60 MiB go into the view block by block."""
+    zeros = bytes(MAX_FILES_BYTES)
+    commit(store, *(make_record(f"p{n}", files={"metadata": zeros}) for n in range(12)))
+    tracemalloc.start()
+    try:
+        result = view.refresh(store)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert result.records == 12
+    assert peak_bytes < 40 << 20
 
 
 def test_unusable_path_is_an_error_that_names_it(tmp_path):
@@ -588,6 +720,58 @@ def test_processes_that_refresh_at_once_agree(store, path):
     assert [len(found) for found in seen] == [400] * 4
 
 
+class Slow(MemoryStore):
+    """A store whose listing takes so long that another process commits meanwhile."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        super().__init__()
+        self.meanwhile = meanwhile
+
+    def list_segments(self) -> frozenset[SegmentId]:
+        listed = super().list_segments()
+        self.meanwhile()
+        return listed
+
+
+def test_listing_does_not_forget_what_came_after_it(view, path):
+    """Steps: A lists; B commits and adds; A compares."""
+    with open_view(path) as other:
+
+        def promote() -> None:
+            segment = commit(slow, NUMPY)
+            other.add_own(segment, slow.segments[segment])
+
+        slow = Slow(promote)
+
+        assert view.refresh(slow) == NOTHING
+    assert names(view) == ["numpy"]
+
+
+def test_own_segment_is_added_without_reading_it(store, view):
+    """Who has committed it has its bytes, and its packs are in the store."""
+    view.note_missing(ATTRS.pack)
+    segment = commit(store, ATTRS)
+    view.add_own(segment, store.segments[segment])
+
+    assert wholes(view) == [ATTRS]
+    assert view.missing_packs() == frozenset()
+    assert view.refresh(store) == NOTHING
+    assert store.reads == []
+
+
+def test_own_segment_waits_for_nobody(store, path):
+    """A busy view is refreshed later; the promotion is done."""
+    segment = commit(store, ATTRS)
+    with open_view(path, busy_timeout_s=0.05) as view:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        view.add_own(segment, store.segments[segment])
+        other.close()
+
+        assert names(view) == []
+        assert view.refresh(store).added_segments == 1
+
+
 class Overtaken(MemoryStore):
     """A store that lets another process refresh while a segment is read."""
 
@@ -632,6 +816,37 @@ def test_missing_packs_are_remembered_until_they_are_promoted(store, view, path)
     view.refresh(store)
 
     assert view.missing_packs() == frozenset()
+
+
+def test_missing_packs_are_tried_ever_more_rarely(store, view):
+    """A lost pack does not cost each job; the second try is at the next one."""
+    attempts = []
+    for number in range(80):
+        view.refresh(store)
+        if ATTRS.pack not in view.avoided_packs():
+            attempts.append(number)
+            view.note_missing(ATTRS.pack)
+            assert view.avoided_packs() == {ATTRS.pack}
+
+    assert attempts == [0, 1, 3, 7, 15, 31, 63]
+    assert view.missing_packs() == {ATTRS.pack}
+    view.forget_missing(ATTRS.pack)
+    view.note_missing(ATTRS.pack)
+    view.refresh(store)
+    assert view.avoided_packs() == frozenset()
+
+
+def test_segment_that_was_deleted_is_promoted_again(store, view):
+    """What an admin does about one that was damaged after this view had read it."""
+    segment = commit(store, ATTRS)
+    view.refresh(store)
+    store.segments[segment] = store.segments[segment][:-1]
+    view.refresh(store)
+    assert view.find_identity(ATTRS.identity)
+    del store.segments[segment]
+    view.refresh(store)
+
+    assert view.find_identity(ATTRS.identity) == ()
 
 
 def test_reference_is_never_used_for_another_record(store, view):

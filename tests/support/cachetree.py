@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.support.entries import encode, make_info
 from wheelferry.uvcache.entry import EntryInfo, Hash, Kind
 from wheelferry.uvcache.formats import find_format
+from wheelferry.uvcache.wheelname import WheelName
 
 Files = Mapping[str, tuple[bytes, bool]]
 """Content and x bit, by path in the tree."""
@@ -139,7 +140,8 @@ def _make_entry(root: Path, entry: Planned, *, archive_id: str) -> None:
 
 
 def _pointer(info: EntryInfo, target_id: str) -> bytes:
-    return encode(info.format_id, target_id, info.hashes, info.wheel_filename)
+    filename = f"{WheelName(info.name, info.version, info.tags).stem}.whl"
+    return encode(info.format_id, target_id, info.hashes, filename)
 
 
 def _write_tree(root: Path, files: Files) -> None:

@@ -17,6 +17,7 @@ from wheelferry import errors
 from wheelferry.cli import exits, failure
 from wheelferry.cli.command import CommandWithExits
 from wheelferry.cli.group import COMMANDS
+from wheelferry.cli.words import FAIL_OPEN
 from wheelferry.config.options import OPTIONS, Option
 from wheelferry.config.values import ValueKind
 from wheelferry.errors import WheelferryError
@@ -74,7 +75,7 @@ def render_settings() -> str:
             "",
             f"* Value: {_form(option.kind)}",
             f"* Default: {option.default}",
-            f"* Example: `{name} = {option.kind.example}`",
+            f"* Example: `{name} = {option.example}`",
             f"* Variable: `{option.variable}`{_flag(option)}",
         ]
         if not option.is_protected:
@@ -137,19 +138,35 @@ def events() -> Mapping[str, tuple[str, tuple[str, ...]]]:
     found: dict[str, tuple[set[str], set[str]]] = {}
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or _name(node.func) != "Event":
+            if not isinstance(node, ast.Call):
                 continue
             given = {keyword.arg: keyword.value for keyword in node.keywords}
-            name = given.get("name")
-            if not isinstance(name, ast.Constant):
-                continue  # a name that is passed on
-            levels, fields = found.setdefault(str(name.value), (set(), set()))
-            levels |= _levels(given.get("level"))
-            fields |= _keys(given.get("fields"))
+            if _name(node.func) == "Event":
+                names = _event_names(given.get("name"))
+                levels_given = _levels(given.get("level"))
+            elif _name(node.func) == "warn":  # of `Output`
+                names, levels_given = _event_names(given.get("reference")), {"warning"}
+            else:
+                continue
+            for name in names:
+                levels, fields = found.setdefault(name, (set(), set()))
+                levels |= levels_given
+                fields |= _keys(given.get("fields"))
     return {
         name: (" or ".join(sorted(levels)), tuple(sorted(fields)))
         for name, (levels, fields) in sorted(found.items())
     }
+
+
+def _event_names(node: ast.expr | None) -> list[str]:
+    """Return the names that an expression can be: none for one that is passed on."""
+    if isinstance(node, ast.Constant):
+        return [str(node.value)]
+    if isinstance(node, ast.JoinedStr):  # that of a command, and a constant
+        *_, last = node.values
+        assert isinstance(last, ast.Constant)
+        return [f"{command}{last.value!s}" for command in sorted(FAIL_OPEN)]
+    return []
 
 
 def _name(node: ast.expr) -> str:
@@ -182,6 +199,26 @@ def render_events() -> str:
         names = ", ".join(f"`{field}`" for field in fields)
         lines.append(f"| `{name}` | {level} | {names} |")
     return "\n".join(lines)
+
+
+def finding_names() -> set[str]:
+    """Return the references of `verify`'s findings, but those of errors."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((SOURCE / "ops" / "verify.py").read_text())):
+        if isinstance(node, ast.Call) and _name(node.func) == "_find":
+            found |= {
+                str(argument.value)
+                for argument in node.args[1:2]
+                if isinstance(argument, ast.Constant)
+            }
+    return found
+
+
+def documented_findings() -> set[str]:
+    """Return the references in the table of findings in `docs/cli.md`."""
+    _, _, text = (DOCS / "cli.md").read_text().partition("## Findings of `verify`\n")
+    section, _, _ = text.partition("\n## ")
+    return set(re.findall(r"^\| `([\w-]+)` \|", section, flags=re.MULTILINE))
 
 
 def encoded_names() -> set[str]:

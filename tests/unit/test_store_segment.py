@@ -1,6 +1,7 @@
 """Segments: what was encoded is decoded, and nothing else is."""
 
 import random
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.forge import forge_segment
 from tests.support.records import digest_of, make_record
 from wheelferry.errors import (
     RecordMalformed,
@@ -17,7 +19,12 @@ from wheelferry.errors import (
 from wheelferry.pack import zstd
 from wheelferry.store.bounded import checksum
 from wheelferry.store.record import Digest, Record, SegmentId
-from wheelferry.store.record_map import encode_map
+from wheelferry.store.record_map import (
+    MAX_FILES_BYTES,
+    MAX_NEED_CHARS,
+    MAX_TEXT_CHARS,
+    encode_map,
+)
 from wheelferry.store.segment import (
     BLOCK_TARGET_BYTES,
     decode_block,
@@ -29,6 +36,7 @@ from wheelferry.store.segment import (
 from wheelferry.store.segment_footer import (
     HEAD_BYTES,
     MAX_RAW_BYTES,
+    MAX_TOMBSTONES,
     TRAILER_BYTES,
     Block,
     Footer,
@@ -188,8 +196,8 @@ def test_segment_error_names_segment_and_reason():
         {"pack": Digest("ab")},
         {"pack_bytes": 1 << 44},
         {"tree_files": 1 << 63},
-        {"files": {"pointer": bytes((8 << 20) + 1)}},
-        {"files": {"a": bytes(5 << 20), "b": bytes(5 << 20)}},
+        {"files": {"pointer": bytes((5 << 20) + 1)}},
+        {"files": {"a": bytes(3 << 20), "b": bytes(3 << 20)}},
         {"files": {str(n): b"" for n in range(17)}},
         {"needs": {str(n): "" for n in range(65)}},
         {"needs": {"libc": "x" * 20_000}},
@@ -340,12 +348,51 @@ def test_segment_that_contradicts_itself_is_malformed(data, reason):
         decode_segment(data, segment=ID)
 
 
+def test_largest_record_fits_into_a_block():
+    """So no record that is allowed makes a segment that is not."""
+    wide = chr(0x1F40D)  # four bytes
+    texts = ("format_id", "kind", "tags")
+    largest = make_record(
+        **dict.fromkeys(texts, wide * MAX_TEXT_CHARS),
+        hashes=(f"sha256:{'0' * 256}",) * 16,
+        files={f"{n}{wide * 999}": bytes(MAX_FILES_BYTES // 16) for n in range(16)},
+        needs={f"{n}{wide * 999}": wide * MAX_NEED_CHARS for n in range(64)},
+    )
+
+    assert decode_segment(encode(largest), segment=ID).records == (largest,)
+
+
+def test_segment_of_many_empty_containers_is_refused_before_they_are_made():
+    """One byte each in the file, eighty in memory."""
+    data = forge_segment(make_record(), {"x": [[{}] * 4096] * 1000})
+    tracemalloc.start()
+    try:
+        with pytest.raises(RecordMalformed, match="items in all"):
+            decode_segment(data, segment=ID)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < 32 << 20
+
+
+def test_segment_with_too_many_tombstones_is_refused_before_they_are_made():
+    """Neither written nor read."""
+    tombs = [Tombstone(segment=A, number=n) for n in range(MAX_TOMBSTONES)]
+    assert len(read_footer(encode(tombstones=tombs), segment=ID).tombstones) == len(
+        tombs
+    )
+    tombs.append(Tombstone(segment=B, number=0))
+    with pytest.raises(RecordMalformed, match="tombstones: more than"):
+        encode(tombstones=tombs)
+
+
 def test_segment_that_would_decompress_to_too_much_is_malformed():
     """Small blocks that each unpack to the limit of a block add up."""
     entry = Block(
         offset=HEAD_BYTES,
         comp_bytes=0,
-        raw_bytes=16 << 20,
+        raw_bytes=8 << 20,
         checksum=0,
         count=1,
         first_number=0,
@@ -362,5 +409,5 @@ def test_segment_that_would_decompress_to_too_much_is_malformed():
     )
     data = encode_head() + encode_footer(footer, offset=HEAD_BYTES)
 
-    with pytest.raises(RecordMalformed, match="65 records of"):
+    with pytest.raises(RecordMalformed, match="9 records of"):
         decode_segment(data, segment=ID)

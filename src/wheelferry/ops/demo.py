@@ -129,7 +129,9 @@ def _find_uv(uv_paths: Sequence[Path], folder: Path, disk: Disk) -> _Uv:
     beside = Path(sys.executable).parent
     best: _Uv | None = None
     for binary in find_binaries([beside, *uv_paths]):
-        found = read_versions([binary], memory=folder / "uv-versions", disk=disk)
+        found = read_versions(
+            [binary], memory=folder / "uv-versions", disk=disk, now_s=clock.now_s()
+        )
         for release in found.releases:
             if best is None or release > best.release:
                 best = _Uv(binary=binary, release=release)

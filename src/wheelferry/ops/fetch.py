@@ -20,7 +20,7 @@ SYNC_BYTES = 48 << 20
 """Unpacked size at which what is staged begins to be synced, while more is read.
 
 The sync before anything becomes visible, which all has to wait for, then finds little to
-do: of a pull of 170 MB it took a third.
+do: a pull of 170 MB took a fifth less time (docs/benchmarks.md).
 """
 
 

@@ -33,7 +33,10 @@ def find_formats(
         releases = tuple(map(parse_release, versions))
     else:
         found = read_versions(
-            find_binaries(paths), memory=tiers.state / UV_VERSIONS, disk=tiers.disk
+            find_binaries(paths),
+            memory=tiers.state / UV_VERSIONS,
+            disk=tiers.disk,
+            now_s=tiers.now(),
         )
         releases = found.releases
         for failure in found.failed:

@@ -46,12 +46,18 @@ def pack_entry(
     except SpoolFailed:
         raise
     except (NotPackable, IntegrityError, OSError) as exc:
+        if not is_unchanged(entry):  # `uv cache clean` takes it away piece by piece
+            return Left(subject=subject, reason=f"changed while it was packed: {exc}")
         return Left(subject=subject, reason=str(exc))
     found = {file.path: (file.size_bytes, file.digest) for file in pack.table.files}
     issues = check_record(record, found)
     if issues:
         pack.close()
-        return Left(subject=subject, reason="; ".join(map(str, issues[:_MAX_ISSUES])))
+        named = "; ".join(map(str, issues[:_MAX_ISSUES]))
+        more = len(issues) - _MAX_ISSUES
+        named += f"; and {more} more files" if more > 0 else ""
+        remedy = f"`uv cache clean {entry.info.name}` makes uv get it anew"
+        return Left(subject=subject, reason=f"{named}; {remedy}")
     if not is_unchanged(entry):
         pack.close()
         return Left(subject=subject, reason="was replaced while it was packed")

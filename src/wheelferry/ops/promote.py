@@ -33,7 +33,9 @@ __all__ = [
 
 BATCH_ENTRIES = 64
 BATCH_BYTES = 256 << 20
-"""A segment is committed when the packs it names reach one of these."""
+BATCH_SMALL_BYTES = 16 << 20
+"""A segment is committed when its records, the packs they name, or the small files in
+them reach one of these."""
 
 ABANDONED_S = 24 * 3600
 """Age at which a temporary file of this runner's in the store belongs to nobody."""
@@ -143,11 +145,11 @@ class _Batch:
             self._packs[digest] = pack
         if self._is_catalogued(packed.record):
             # Only its pack had been lost, or damaged.
+            self._tiers.view.forget_missing(digest)
             self._note(packed.record)
         else:
             self._records.append(packed.record)
-        spooled_bytes = sum(pack.pack_bytes for pack in self._packs.values())
-        if len(self._records) >= BATCH_ENTRIES or spooled_bytes >= BATCH_BYTES:
+        if self._is_full():
             self.commit()
 
     def commit(self) -> None:
@@ -155,13 +157,13 @@ class _Batch:
         if not self._records:
             return
         tiers, report = self._tiers, self._report
-        tiers.store.commit_segment(
-            encode_segment(
-                self._records, runner=tiers.runner, created_s=int(tiers.now())
-            )
+        data = encode_segment(
+            self._records, runner=tiers.runner, created_s=int(tiers.now())
         )
+        segment = tiers.store.commit_segment(data)
         for digest in tiers.store.look_again(self._packs):
             self._put(digest, self._packs[digest])
+        tiers.view.add_own(segment, data)
         report.segments += 1
         for record in self._records:
             self._note(record)
@@ -174,6 +176,17 @@ class _Batch:
         self._packs.clear()
         self._records.clear()
 
+    def _is_full(self) -> bool:
+        spooled_bytes = sum(pack.pack_bytes for pack in self._packs.values())
+        small_bytes = sum(
+            len(data) for record in self._records for data in record.files.values()
+        )
+        return (
+            len(self._records) >= BATCH_ENTRIES
+            or spooled_bytes >= BATCH_BYTES
+            or small_bytes >= BATCH_SMALL_BYTES
+        )
+
     def _is_catalogued(self, record: Record) -> bool:
         """Return whether the catalog says all of this already."""
         view = self._tiers.view
@@ -185,12 +198,14 @@ class _Batch:
 
     def _note(self, record: Record) -> None:
         self._report.promoted.append(record)
-        self._tiers.view.forget_missing(record.pack)
         self._tiers.emit(_promoted(record))
 
     def _put(self, digest: Digest, pack: SpooledPack) -> None:
         outcome = self._tiers.store.put_object(
-            pack.chunks(), digest=digest, size_bytes=pack.pack_bytes
+            pack.chunks(),
+            digest=digest,
+            size_bytes=pack.pack_bytes,
+            is_suspect=self._tiers.view.is_missing(digest),
         )
         if outcome is PutOutcome.ALREADY_PRESENT:
             self._report.packs_shared += 1

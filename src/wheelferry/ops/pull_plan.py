@@ -123,6 +123,7 @@ class _Comparison:
         self._tiers = tiers
         self._rules = rules
         self._inspector = Inspector(tiers.cache)
+        self._avoided = tiers.view.avoided_packs()
         self._wanted: list[LightRecord] = []
         self._held: list[Digest] = []
         self._left: list[Left] = []
@@ -153,10 +154,13 @@ class _Comparison:
             self._held.append(record.pack)
         elif presence.state is State.CONFLICT:
             self._leave(record, presence.reason)
+        elif presence.state is State.MENDABLE:
+            self._wanted.append(record)
+        elif record.pack in self._avoided:
+            self._leave(record, "its pack could not be read; a later pull tries again")
         else:
             self._wanted.append(record)
-            if presence.state is State.ABSENT:
-                self._fetched[record.pack] = record
+            self._fetched[record.pack] = record
 
     def plan(self, left: Iterable[Left]) -> PullPlan:
         """Return what was found, with what was left out before."""

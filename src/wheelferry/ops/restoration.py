@@ -78,6 +78,7 @@ class _Restoration:
         self._stage = stage
         self._fetcher = fetcher
         self._to_fetch = {record.pack for record in plan.fetched}
+        self._noted = tiers.view.missing_packs()
         self._done, self._total = 0, len(plan.fetched)
         self._total_bytes = plan.fetch_bytes
 
@@ -146,6 +147,8 @@ class _Restoration:
                 self._report.present_meanwhile += 1
             else:
                 self._report.restored.append(record)
+                if record.pack in self._noted:
+                    tiers.view.forget_missing(record.pack)
                 tiers.emit(_restored(record))
 
     def _fail(self, record: LightRecord, reason: str) -> None:

@@ -34,7 +34,7 @@ class PutOutcome(StrEnum):
     COMMITTED = "committed"
     ALREADY_PRESENT = "already-present"
     REPLACED = "replaced"
-    """There was one of another size, hence damaged; ours took its name."""
+    """There was a damaged one; ours took its name."""
 
 
 class Store(Protocol):
@@ -66,11 +66,18 @@ class Store(Protocol):
         ...
 
     def put_object(
-        self, chunks: Iterable[bytes], *, digest: Digest, size_bytes: int
+        self,
+        chunks: Iterable[bytes],
+        *,
+        digest: Digest,
+        size_bytes: int,
+        is_suspect: bool = False,
     ) -> PutOutcome:
         """Commit an object, unless one of that digest and size is there.
 
-        `chunks` must not be consumed in that case, and at most once otherwise.  Durable
+        With `is_suspect`, the bytes of one that is there are read and have to be right
+        too; the caller gives it when a read found the object damaged or missing.
+        `chunks` must not be consumed if it is there, and at most once otherwise.  Durable
         on return, as far as the medium can promise.  An OSError that `chunks` raises
         is passed on as it is.
 

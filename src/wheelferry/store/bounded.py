@@ -5,13 +5,17 @@ they raise: it names the segment and the part of it.
 """
 
 import re
-from typing import Final
+from typing import Final, TypeVar
 
 import msgpack
 import xxhash
 
 from wheelferry.errors import RecordMalformed
 from wheelferry.pack import zstd
+
+MAX_TOTAL_ITEMS: Final = 1 << 17
+
+_Container = TypeVar("_Container", list[object], dict[object, object])
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _DECOMPRESSION: Final[dict[int, int]] = {zstd.DecompressionParameter.window_log_max: 24}
@@ -42,9 +46,19 @@ def decompress(data: bytes | memoryview, *, raw_bytes: int, where: str) -> bytes
 def unpack(raw: bytes, *, max_items: int, where: str) -> object:
     """Decode one msgpack value that takes up all of `raw`.
 
-    An array of `max_items` takes 8 bytes an item before its items are read, and arrays
-    nest at most 1,024 deep, so `max_items` bounds what a few bytes can make us allocate.
+    `max_items` is for each array or map, which takes 8 bytes an item before its items
+    are read; they nest at most 1,024 deep.  All of them together, with their items, are
+    at most MAX_TOTAL_ITEMS: an empty map takes one byte in `raw` and 80 in memory.
     """
+    total = 0
+
+    def count(container: _Container) -> _Container:
+        nonlocal total
+        total += 1 + len(container)
+        if total > MAX_TOTAL_ITEMS:
+            raise RecordMalformed(f"{where}: more than {MAX_TOTAL_ITEMS} items in all")
+        return container
+
     try:
         value: object = msgpack.unpackb(
             raw,
@@ -55,6 +69,8 @@ def unpack(raw: bytes, *, max_items: int, where: str) -> object:
             max_array_len=max_items,
             max_map_len=max_items,
             max_ext_len=0,
+            object_hook=count,
+            list_hook=count,
         )
     except (ValueError, msgpack.UnpackException) as exc:
         raise RecordMalformed(f"{where}: not the msgpack it should be: {exc}") from exc

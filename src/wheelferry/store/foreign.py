@@ -12,34 +12,21 @@ def find_foreign(root: Path, reads: Reads) -> Iterator[tuple[str, str]]:
 
     `staging/`, `usage/`, `trash/` and `quarantine/` are not looked into.
     """
-    yield from _strangers(reads, root, "", layout.is_top_level)
-    yield from _strangers(reads, root, layout.OBJECTS, layout.PREFIXES.__contains__)
+    for directory, is_ours, has_files in _directories():
+        for name, is_file in sorted(reads.list_entries(root / directory)):
+            if not is_ours(name):
+                yield str(Path(directory, name)), "its name is not one that a store has"
+            elif has_files and not is_file:
+                yield str(Path(directory, name)), "it is not a regular file"
+
+
+def _directories() -> Iterator[tuple[str, Callable[[str], bool], bool]]:
+    """Yield each directory, which names it may have, and whether they are of files."""
+    yield "", layout.is_top_level, False
+    yield layout.OBJECTS, layout.PREFIXES.__contains__, False
     for prefix in layout.PREFIXES:
-        directory = f"{layout.OBJECTS}/{prefix}"
-        yield from _strangers(reads, root, directory, _object_in(prefix))
-        yield from _no_files(reads, root, directory, _object_in(prefix))
-    yield from _strangers(reads, root, layout.CATALOG, _is_segment)
-    yield from _no_files(reads, root, layout.CATALOG, _is_segment)
-
-
-def _strangers(
-    reads: Reads, root: Path, directory: str, is_ours: Callable[[str], bool]
-) -> Iterator[tuple[str, str]]:
-    for name in sorted(reads.list_names(root / directory)):
-        if not is_ours(name):
-            yield str(Path(directory, name)), "its name is not one that a store has"
-
-
-def _no_files(
-    reads: Reads, root: Path, directory: str, is_ours: Callable[[str], bool]
-) -> Iterator[tuple[str, str]]:
-    for name in sorted(filter(is_ours, reads.list_names(root / directory))):
-        try:
-            size_bytes = reads.file_size(root / directory / name)
-        except FileNotFoundError:
-            continue  # removed since it was listed
-        if size_bytes is None:
-            yield str(Path(directory, name)), "it is not a regular file"
+        yield f"{layout.OBJECTS}/{prefix}", _object_in(prefix), True
+    yield layout.CATALOG, _is_segment, True
 
 
 def _object_in(prefix: str) -> Callable[[str], bool]:

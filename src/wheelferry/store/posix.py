@@ -17,6 +17,7 @@ from wheelferry.errors import (
     RecordMalformed,
     StoreFormatUnsupported,
     StoreNotInitialised,
+    StoreUnavailable,
 )
 from wheelferry.store import layout
 from wheelferry.store.base import PutOutcome, StoreInfo
@@ -26,7 +27,7 @@ from wheelferry.store.reading import (
     ObjectReader,
     Reads,
     open_current,
-    read_whole,
+    read_current,
     size_current,
 )
 from wheelferry.store.record import Digest, SegmentId
@@ -34,6 +35,8 @@ from wheelferry.store.record import Digest, SegmentId
 if TYPE_CHECKING:
     from wheelferry.store.staging import Staged, Staging
     from wheelferry.store.usage import Usage
+
+_READ_BYTES = 1 << 20
 
 
 class PosixStore:
@@ -71,13 +74,10 @@ class PosixStore:
 
         A directory without it is a share that is away, never a new store.
         """
-        path = self._root / layout.INFO
-        reader = self._open_file(path)
-        if reader is None:
+        found = self._read(self._root / layout.INFO, MAX_INFO_BYTES)
+        if found is None:
             raise self._faults.away()
-        with reader:
-            data = read_whole(reader, MAX_INFO_BYTES)
-        info = decode_info(data, location=self.location)
+        info = decode_info(found[0], location=self.location)
         if expected_id is not None and info.id != expected_id:
             raise StoreNotInitialised(
                 f"the store in {self._root} has the id {info.id}, "
@@ -88,20 +88,26 @@ class PosixStore:
         return info
 
     def put_object(
-        self, chunks: Iterable[bytes], *, digest: Digest, size_bytes: int
+        self,
+        chunks: Iterable[bytes],
+        *,
+        digest: Digest,
+        size_bytes: int,
+        is_suspect: bool = False,
     ) -> PutOutcome:
         """Commit an object; see `Store.put_object`.
 
-        1. *look*: right size there already, nothing is done.
+        1. *look*: right size there already, nothing is done.  One that is suspect is
+           read, and has to have the right digest too.
         2. *stage*: write, fsync, close, in `staging/<runner>/`; digest and size are
            compared with what was promised.  A kill leaves a file for `sweep_staging`.
-        3. *look again*: another host was faster, ours is discarded.
-        4. *commit*: rename into `objects/`.  This is the commit point; a kill before it
+        3. *commit*: rename into `objects/`.  This is the commit point; a kill before it
            leaves the staged file, one after it the whole object, which no record names
-           yet: an orphan.
+           yet: an orphan.  If another host was faster, its equal file gives way.
         """
         target = self._root / layout.object_path(digest)
-        if self._size(target) == size_bytes:
+        there = self._size(target)
+        if there == size_bytes and not (is_suspect and self._is_damaged(digest)):
             return PutOutcome.ALREADY_PRESENT
         staged = self._stage(chunks, target)
         if (staged.digest, staged.size_bytes) != (digest, size_bytes):
@@ -112,17 +118,19 @@ class PosixStore:
                 f"{staged.digest}",
                 hint="check this machine's disk and memory, then promote again",
             )
-        there = self._size(target)
-        if there == size_bytes:
-            self._staging.discard(staged)
-            return PutOutcome.ALREADY_PRESENT
         self._commit(staged, target)
         return PutOutcome.COMMITTED if there is None else PutOutcome.REPLACED
 
     def open_object(self, digest: Digest) -> BinaryIO | None:
         """Open an object for reading, or return None; see `Store.open_object`."""
         path = self._root / layout.object_path(digest)
-        return self._open_file(path)
+        try:
+            found = open_current(self._reads, path)
+        except OSError as exc:
+            raise self._faults.of_read(exc, "open", path) from exc
+        if found is None:
+            return None
+        return ObjectReader(found[0], path, reads=self._reads, faults=self._faults)
 
     def object_size(self, digest: Digest) -> int | None:
         """Return an object's size in bytes, or None if it is missing now."""
@@ -171,13 +179,11 @@ class PosixStore:
     def read_segment(self, segment: SegmentId) -> bytes | None:
         """Return a segment's bytes, or None; see `Store.read_segment`."""
         path = self._root / layout.segment_path(segment)
-        reader = self._open_file(path)
-        if reader is None:
+        found = self._read(path, layout.MAX_SEGMENT_BYTES)
+        if found is None:
             return None
-        with reader:
-            is_huge = reader.size_bytes > layout.MAX_SEGMENT_BYTES
-            data = b"" if is_huge else read_whole(reader, layout.MAX_SEGMENT_BYTES)
-        if is_huge:
+        data, _ = found
+        if len(data) > layout.MAX_SEGMENT_BYTES:
             raise ObjectCorrupt(
                 f"segment {path} has more than {layout.MAX_SEGMENT_BYTES} bytes",
                 hint="it is no segment; move it out of the store",
@@ -203,8 +209,8 @@ class PosixStore:
             )
         segment = SegmentId(_digest(data))
         target = self._root / layout.segment_path(segment)
-        if self._size(target) != len(data):
-            self._commit(self._stage([data], target), target)
+        # Without a look whether it is there: it never is, or is the same.
+        self._commit(self._stage([data], target), target)
         return segment
 
     def write_usage(self, held: Iterable[Digest]) -> None:
@@ -238,14 +244,12 @@ class PosixStore:
         )
 
         path = self._root / layout.usage_path(runner)
-        reader = self._open_file(path)
-        if reader is None:
+        found = self._read(path, MAX_USAGE_BYTES)
+        if found is None:
             return None
-        with reader:
-            written_s = int(os.fstat(reader.fileno()).st_mtime)
-            data = read_whole(reader, MAX_USAGE_BYTES)
+        data, status = found
         try:
-            return written_s, decode_usage(data, where=str(path))
+            return int(status.st_mtime), decode_usage(data, where=str(path))
         except (RecordMalformed, StoreFormatUnsupported):
             return None  # it is written anew tomorrow, and only guides a removal
 
@@ -257,14 +261,27 @@ class PosixStore:
             directory = self._staging.directory
             raise self._faults.of_write(exc, "sweep", directory) from exc
 
-    def _open_file(self, path: Path) -> ObjectReader | None:
+    def _is_damaged(self, digest: Digest) -> bool:
+        """Return whether an object cannot be read, or is not what its name says."""
+        import hashlib  # noqa: PLC0415 (for promoters)
+
+        hasher = hashlib.sha256()
         try:
-            fd = open_current(self._reads, path)
+            stream = self.open_object(digest)
+            if stream is None:
+                return True
+            with stream:
+                while block := stream.read(_READ_BYTES):
+                    hasher.update(block)
+        except StoreUnavailable:
+            return True  # a new copy heals it, or fails for the same reason
+        return hasher.hexdigest() != digest
+
+    def _read(self, path: Path, max_bytes: int) -> tuple[bytes, os.stat_result] | None:
+        try:
+            return read_current(self._reads, path, max_bytes=max_bytes)
         except OSError as exc:
-            raise self._faults.of_read(exc, "open", path) from exc
-        if fd is None:
-            return None
-        return ObjectReader(fd, path, reads=self._reads, faults=self._faults)
+            raise self._faults.of_read(exc, "read", path) from exc
 
     def _size(self, path: Path) -> int | None:
         try:

@@ -10,7 +10,6 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 from wheelferry.store.faults import Faults
 
@@ -38,6 +37,11 @@ class Reads:
         with os.scandir(directory) as entries:
             return [entry.name for entry in entries]
 
+    def list_entries(self, directory: Path) -> list[tuple[str, bool]]:
+        """Return the same, and whether each is a regular file; that costs no call."""
+        with os.scandir(directory) as entries:
+            return [(e.name, e.is_file(follow_symlinks=False)) for e in entries]
+
     def file_size(self, path: Path) -> int | None:
         """Return the size of a regular file in bytes; None for anything else."""
         found = os.lstat(path)
@@ -48,8 +52,8 @@ class Reads:
         return os.readv(fd, [buffer])
 
 
-def open_current(reads: Reads, path: Path) -> int | None:
-    """Open a regular file and return its descriptor; None if it is missing now.
+def open_current(reads: Reads, path: Path) -> tuple[int, os.stat_result] | None:
+    """Open a regular file, and return its descriptor and status; None if missing now.
 
     Raises OSError, FileNotFoundError among them: then the directory is missing too.
     """
@@ -57,9 +61,36 @@ def open_current(reads: Reads, path: Path) -> int | None:
     if fd is None:
         reads.look_into(path.parent)
         fd = _open_or_miss(reads, path)
-    if fd is None or stat.S_ISREG(os.fstat(fd).st_mode):
-        return fd
+    if fd is None:
+        return None
+    status = os.fstat(fd)
+    if stat.S_ISREG(status.st_mode):
+        return fd, status
     os.close(fd)
+    return None
+
+
+def read_current(
+    reads: Reads, path: Path, *, max_bytes: int
+) -> tuple[bytes, os.stat_result] | None:
+    """Return a regular file's bytes and status, or None if it is missing now.
+
+    Of a file that is larger than `max_bytes`, one byte more than that is returned.
+    Raises OSError as `open_current`.
+    """
+    for is_last in (False, True):
+        found = open_current(reads, path)
+        if found is None:
+            return None
+        fd, status = found
+        try:
+            return _fill(reads, fd, min(status.st_size, max_bytes + 1)), status
+        except OSError as exc:
+            # Forgotten by the server, and perhaps there again under its name.
+            if exc.errno != errno.ESTALE or is_last:
+                raise
+        finally:
+            os.close(fd)
     return None
 
 
@@ -77,6 +108,15 @@ def size_current(reads: Reads, path: Path) -> int | None:
             if exc.errno not in (errno.ENOENT, errno.ESTALE):
                 raise
     return None
+
+
+def _fill(reads: Reads, fd: int, size_bytes: int) -> bytes:
+    data = bytearray(size_bytes)
+    done = 0
+    with memoryview(data) as view:
+        while done < size_bytes and (count := reads.read_into(fd, view[done:])):
+            done += count
+    return bytes(data[:done])
 
 
 def _open_or_miss(reads: Reads, path: Path) -> int | None:
@@ -102,11 +142,6 @@ class ObjectReader(io.FileIO):
         self._path = path
         self._reads = reads
         self._faults = faults
-
-    @property
-    def size_bytes(self) -> int:
-        """The file's size."""
-        return os.fstat(self.fileno()).st_size
 
     def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]
         """Read into `buffer`; return the number of bytes, 0 at the end.
@@ -143,22 +178,13 @@ class ObjectReader(io.FileIO):
             if exc.errno != errno.ESTALE:
                 raise
             position = self.tell()
-            fresh = open_current(self._reads, self._path)
-            if fresh is None:
+            found = open_current(self._reads, self._path)
+            if found is None:
                 raise
+            fresh, _ = found
         try:
             os.dup2(fresh, self.fileno(), inheritable=False)
         finally:
             os.close(fresh)
         self.seek(position)
         return self._reads.read_into(self.fileno(), view)
-
-
-def read_whole(reader: BinaryIO, size_bytes: int) -> bytes:
-    """Return the file's bytes, one more than `size_bytes` at most, in large reads."""
-    blocks: list[bytes] = []
-    left = size_bytes + 1
-    while left and (block := reader.read(min(left, 1 << 20))):
-        blocks.append(block)
-        left -= len(block)
-    return b"".join(blocks)

@@ -27,9 +27,9 @@ MAX_TEXT_CHARS: Final = 1024
 MAX_FIELDS: Final = 64
 MAX_HASHES: Final = 16
 MAX_FILES: Final = 16
-MAX_FILES_BYTES: Final = 8 << 20
+MAX_FILES_BYTES: Final = 5 << 20
 MAX_NEEDS: Final = 64
-MAX_NEED_CHARS: Final = 16 << 10
+MAX_NEED_CHARS: Final = 8 << 10
 SIZES_BELOW: Final = 1 << 44
 TREE_FILES_BELOW: Final = 1 << 24
 

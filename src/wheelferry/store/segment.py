@@ -139,7 +139,8 @@ def decode_segment(data: bytes, *, segment: SegmentId) -> Segment:
         StoreFormatUnsupported: A segment of another version.
     """
     footer = read_footer(data, segment=segment)
-    records = tuple(iter_records(data, footer, segment=segment))
+    blocks = iter_blocks(data, footer, segment=segment)
+    records = tuple(record for block in blocks for record in block)
     return Segment(records=records, footer=footer)
 
 
@@ -152,10 +153,10 @@ def read_footer(data: bytes, *, segment: SegmentId) -> Footer:
     return decode_footer(data, size_bytes=len(data), segment=segment)
 
 
-def iter_records(
+def iter_blocks(
     data: bytes, footer: Footer, *, segment: SegmentId
-) -> Iterator[Record]:
-    """Yield a segment's records by number, with one block at a time in memory.
+) -> Iterator[tuple[Record, ...]]:
+    """Yield a segment's records, by number, block by block.
 
     Raises as `decode_segment`, from any step: take none before you have all.
     """
@@ -167,7 +168,7 @@ def iter_records(
         if last > sort_key(records[0]):
             raise RecordMalformed(f"segment {segment}: blocks are not sorted")
         last = sort_key(records[-1])
-        yield from records
+        yield records
 
 
 def decode_block(

@@ -33,14 +33,16 @@ FORMAT_VERSION: Final = 1
 MAGIC: Final = b"\x89WFSG\r\n\x1a"
 
 MAX_BLOCKS: Final = 4096
-MAX_BLOCK_BYTES: Final = 16 << 20
+MAX_BLOCK_BYTES: Final = 8 << 20
+"""The largest record that `record_map` allows fits in."""
 MAX_BLOCK_RECORDS: Final = 4096
 MAX_RECORDS: Final = 1 << 20
-MAX_RAW_BYTES: Final = 1 << 30
+MAX_RAW_BYTES: Final = 64 << 20
 """Of all blocks of a segment together, decompressed."""
 MAX_FOOTER_BYTES: Final = 8 << 20
 MAX_LISTED_SEGMENTS: Final = 4096
 """How many segments a footer may name in `tombstones`, and again in `replaces`."""
+MAX_TOMBSTONES: Final = 1 << 16
 
 ZSTD_LEVEL: Final = 9
 
@@ -323,6 +325,8 @@ def _decode_tombstones(value: object, where: str) -> tuple[Tombstone, ...]:
         packed = as_bytes(pair[1], where, max_bytes=MAX_FOOTER_BYTES)
         if len(packed) % 4:
             raise RecordMalformed(f"{where}: numbers take {len(packed)} bytes")
+        if len(found) + len(packed) // 4 > MAX_TOMBSTONES:
+            raise RecordMalformed(f"{where}: more than {MAX_TOMBSTONES}")
         for (number,) in struct.iter_unpack("<I", packed):
             as_int(number, where, below=MAX_RECORDS)
             found.append(Tombstone(segment=segment, number=number))

@@ -5,105 +5,47 @@ the next refresh reads the catalog again.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NewType, Self
+from typing import Any, Self, TypeVar
 
 from wheelferry.disk import Disk
 from wheelferry.store.base import Store
 from wheelferry.store.record import Digest, Identity, Record, SegmentId
 from wheelferry.store.view_file import (
     BUSY_TIMEOUT_S,
+    COUNT_ATTEMPT,
     connect,
     is_busy,
     is_corrupt,
     remove,
     view_error,
 )
-from wheelferry.store.view_refresh import Refresh, refresh
-
-__all__ = ["LightRecord", "Located", "RecordRef", "Refresh", "Totals", "View"]
-
-RecordRef = NewType("RecordRef", int)
-"""Names one record in one view file; never used again for another."""
-
-
-class LightRecord(NamedTuple):
-    """All of a record but its small files and needs.
-
-    A tuple, since a pull makes one for each record of the store: reading 100,000 took
-    0.7 to 1.0 s on a busy machine, and with frozen dataclasses 1.2 to 1.7 s.
-    """
-
-    ref: RecordRef
-    identity: Identity
-    format_id: str
-    kind: str
-    shard: str
-    settings: str
-    stem: str
-    name: str
-    version: str
-    tags: str
-    joined_hashes: str
-    size_bytes: int | None
-    pack: Digest
-    pack_bytes: int
-    tree_bytes: int
-    tree_files: int
-
-    @property
-    def hashes(self) -> tuple[str, ...]:
-        """The record's `hashes`."""
-        return tuple(self.joined_hashes.split())
-
-
-class Located(NamedTuple):
-    """A record and where it is.
-
-    Attributes:
-        ref: In this view.
-        segment, number: In the catalog; what a tombstone for it has to name.
-        record: All of it.
-    """
-
-    ref: RecordRef
-    segment: SegmentId
-    number: int
-    record: Record
-
-
-class Totals(NamedTuple):
-    """What the view holds in sum.
-
-    Attributes:
-        segments: In the catalog, without those that could not be read.
-        records: Alive, without duplicates.
-        packs: That these records name.
-        pack_bytes: Sizes of these packs.
-        tree_bytes: What they unpack to.
-    """
-
-    segments: int
-    records: int
-    packs: int
-    pack_bytes: int
-    tree_bytes: int
-
-
-_LIGHT = ", ".join(f"r.{name}" for name in LightRecord._fields).replace(
-    "r.joined_hashes", "r.hashes"
+from wheelferry.store.view_refresh import Refresh, add_segment, refresh
+from wheelferry.store.view_rows import (
+    LIGHT_COLUMNS,
+    LightRecord,
+    RecordRef,
+    Totals,
+    whole,
 )
+
+__all__ = ["LightRecord", "RecordRef", "Refresh", "Totals", "View"]
+
+T = TypeVar("T")
 
 
 class View:
     """The view in one SQLite file, which any number of processes may use at once.
 
     Queries see live records only: no tombstone names them, and of several with one
-    identity and one pack it is the one with most small files.  Iterators read as they
-    go; do not refresh the same `View` meanwhile.  A `View` belongs to one thread.
+    identity and one pack it is the one with most small files.  A `View` belongs to one
+    thread.
 
-    All methods raise CacheError if the file cannot be used.
+    A file that turns out to be damaged is replaced, whatever is asked of it, and read
+    from the store of the last refresh again; the caller does not notice, but for refs
+    that name nothing any more.  All methods raise CacheError if the file cannot be used,
+    and StoreError if it was damaged and the catalog cannot be listed.
     """
 
     def __init__(
@@ -118,6 +60,7 @@ class View:
         self._store_id = store_id
         self._disk = disk
         self._busy_timeout_s = busy_timeout_s
+        self._store: Store | None = None
         self._db = self._connect()
 
     @classmethod
@@ -150,46 +93,51 @@ class View:
     def refresh(self, store: Store) -> Refresh:
         """Bring the view up to date; `view_refresh.refresh` says how.
 
-        A damaged file is made anew.  If another process keeps the file busy, the view
-        is used as it is, and the result says so: a pull must not fail because of it.
+        If another process keeps the file busy, the view is used as it is, and the
+        result says so: a pull must not fail because of it.
 
         Raises:
             StoreError: The catalog cannot be listed.
         """
-        try:
-            return refresh(self._db, store)
-        except sqlite3.DatabaseError as exc:
-            if is_busy(exc):
-                return Refresh(deferred=True)
-            if not is_corrupt(exc):
-                raise view_error(exc, self._path) from exc
-        self._db.close()
-        remove(self._path, disk=self._disk)
-        self._db = self._connect()
+        self._store = store
         try:
             return refresh(self._db, store)
         except sqlite3.Error as exc:
-            raise view_error(exc, self._path) from exc
+            if is_busy(exc):
+                return Refresh(deferred=True)
+            return self._make_anew(exc)
+
+    def add_own(self, segment: SegmentId, data: bytes) -> None:
+        """Add a segment that was just committed, so that no refresh has to read it.
+
+        If another process keeps the file busy, the next refresh does.
+        """
+        self._change(lambda db: add_segment(db, segment, data))
 
     def light_records(
         self, format_ids: Collection[str] | None = None
-    ) -> Iterator[LightRecord]:
-        """Yield all records, or those of some formats, without their small files."""
-        return self._light(*_of_formats(format_ids))
+    ) -> list[LightRecord]:
+        """Return all records, or those of some formats, without their small files."""
+        if format_ids is None:
+            return self._light("r.live")
+        marks = ", ".join("?" * len(format_ids))
+        return self._light(f"r.live AND r.format_id IN ({marks})", tuple(format_ids))
 
     def load(self, ref: RecordRef) -> Record | None:
-        """Return the whole record; None if a refresh has forgotten it since."""
-        found = self._located("r.ref = ?", (ref,))
-        return next((located.record for located in found), None)
+        """Return the whole record; None if a refresh has forgotten it since.
 
-    def records(self, format_ids: Collection[str] | None = None) -> Iterator[Located]:
-        """Yield all records, or those of some formats, with their small files."""
-        return self._located(*_of_formats(format_ids))
+        So too if the file had to be made anew: refs of the old one name nothing in it.
+        """
+        sql = (
+            f"SELECT b.body, {LIGHT_COLUMNS} FROM records AS r "  # noqa: S608
+            "LEFT JOIN bodies AS b ON b.ref = r.ref WHERE r.ref = ?"
+        )
 
-    def has_identity(self, identity: Identity) -> bool:
-        """Return whether the store holds an entry of that identity."""
-        sql = "SELECT 1 FROM records WHERE identity = ? AND live LIMIT 1"
-        return any(True for _ in self._rows(sql, (identity,)))
+        def find(db: sqlite3.Connection) -> Record | None:
+            row = db.execute(sql, (ref,)).fetchone()
+            return None if row is None else whole(LightRecord._make(row[1:]), row[0])
+
+        return self._query(find)
 
     def find_identity(self, identity: Identity) -> tuple[LightRecord, ...]:
         """Return the records of one identity, sorted by pack.
@@ -199,33 +147,36 @@ class View:
         where = "r.identity = ? AND r.live ORDER BY r.pack"
         return tuple(self._light(where, (identity,)))
 
-    def packs(self) -> Iterator[tuple[Digest, int]]:
-        """Yield the objects that records name, and the sizes they should have."""
-        sql = "SELECT pack, max(pack_bytes) FROM records WHERE live GROUP BY pack"
-        return ((Digest(pack), size_bytes) for pack, size_bytes in self._rows(sql))
-
     def note_missing(self, pack: Digest) -> None:
         """Remember that the store could not deliver a pack, or delivered a damaged one.
 
-        Forgotten when a segment arrives that names it, or by `forget_missing`.  Notes
-        are hints: they are not kept if another process keeps the file busy.
+        Each note doubles the number of refreshes for which `avoided_packs` has the pack:
+        none after the first, which may have been an accident, then 1, 3, 7 and at most
+        63, so that a lost pack costs and warns ever more rarely.  Forgotten when a
+        segment arrives that names it, or by `forget_missing`.  Notes are hints: they are
+        not kept if another process keeps the file busy.
         """
-        self._note("INSERT OR IGNORE INTO missing VALUES (?)", pack)
+        sql = "INSERT INTO missing VALUES (?, 1, 1) ON CONFLICT (pack) DO UPDATE SET "
+        self._change(lambda db: db.execute(sql + COUNT_ATTEMPT, (pack,)))
 
     def forget_missing(self, pack: Digest) -> None:
-        """Undo `note_missing`: the pack is in the store."""
-        self._note("DELETE FROM missing WHERE pack = ?", pack)
+        """Undo `note_missing`: the pack is in the store, and whole."""
+        sql = "DELETE FROM missing WHERE pack = ?"
+        self._change(lambda db: db.execute(sql, (pack,)))
 
     def is_missing(self, pack: Digest) -> bool:
         """Return whether `note_missing` was told so."""
-        sql = "SELECT 1 FROM missing WHERE pack = ?"
-        return any(True for _ in self._rows(sql, (pack,)))
+        return bool(self._rows("SELECT 1 FROM missing WHERE pack = ?", (pack,)))
 
     def missing_packs(self) -> frozenset[Digest]:
         """Return all that `note_missing` was told of."""
-        return frozenset(
-            Digest(row[0]) for row in self._rows("SELECT pack FROM missing")
-        )
+        rows = self._rows("SELECT pack FROM missing")
+        return frozenset(Digest(pack) for (pack,) in rows)
+
+    def avoided_packs(self) -> frozenset[Digest]:
+        """Return those of `missing_packs` that are not to be read before a refresh."""
+        rows = self._rows("SELECT pack FROM missing WHERE wait > 0")
+        return frozenset(Digest(pack) for (pack,) in rows)
 
     def count_by_format(self) -> Mapping[str, int]:
         """Return the number of records of each format."""
@@ -251,25 +202,56 @@ class View:
             tree_bytes=tree_bytes,
         )
 
-    def _light(self, where: str, values: Sequence[object]) -> Iterator[LightRecord]:
-        # No value is ever part of the SQL's text, here and below.
-        sql = f"SELECT {_LIGHT} FROM records AS r WHERE {where}"  # noqa: S608
-        return map(LightRecord._make, self._rows(sql, values))
+    def _light(self, where: str, values: Sequence[object] = ()) -> list[LightRecord]:
+        # No value is ever part of the SQL's text, here and above.
+        sql = f"SELECT {LIGHT_COLUMNS} FROM records AS r WHERE {where}"  # noqa: S608
+        make = LightRecord._make
+        return self._query(lambda db: [make(row) for row in db.execute(sql, values)])
 
-    def _located(self, where: str, values: Sequence[object]) -> Iterator[Located]:
-        sql = (
-            f"SELECT s.id, r.number, b.body, {_LIGHT} FROM records AS r "  # noqa: S608
-            "JOIN segments AS s ON s.n = r.segment_n "
-            f"LEFT JOIN bodies AS b ON b.ref = r.ref WHERE {where}"
-        )
-        for segment, number, body, *light in self._rows(sql, values):
-            row = LightRecord._make(light)
-            yield Located(
-                ref=row.ref,
-                segment=SegmentId(segment),
-                number=number,
-                record=_whole(row, body),
-            )
+    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        return self._query(lambda db: db.execute(sql, values).fetchall())
+
+    def _query(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `ask` returns, of a file made anew if this one is damaged."""
+        try:
+            return ask(self._db)
+        except sqlite3.Error as exc:
+            self._make_anew(exc)
+        try:
+            return ask(self._db)
+        except sqlite3.Error as exc:
+            raise view_error(exc, self._path) from exc
+
+    def _change(self, change: Callable[[sqlite3.Connection], object]) -> None:
+        """Make a change that may be lost if another process keeps the file busy."""
+
+        def attempt(db: sqlite3.Connection) -> None:
+            try:
+                change(db)
+            except sqlite3.Error as exc:
+                if not is_busy(exc):
+                    raise
+
+        self._query(attempt)
+
+    def _make_anew(self, damage: sqlite3.Error) -> Refresh:
+        """Replace a damaged file, and read the catalog as far as it was read before.
+
+        Raises:
+            CacheError: It is not damaged, or cannot be replaced.
+            StoreError: The catalog cannot be listed.
+        """
+        if not is_corrupt(damage):
+            raise view_error(damage, self._path) from damage
+        self._db.close()
+        remove(self._path, disk=self._disk)
+        self._db = self._connect()
+        if self._store is None:
+            return Refresh()
+        try:
+            return refresh(self._db, self._store)
+        except sqlite3.Error as exc:
+            raise view_error(exc, self._path) from exc
 
     def _connect(self) -> sqlite3.Connection:
         return connect(
@@ -278,50 +260,3 @@ class View:
             disk=self._disk,
             busy_timeout_s=self._busy_timeout_s,
         )
-
-    def _note(self, sql: str, pack: Digest) -> None:
-        try:
-            self._db.execute(sql, (pack,))
-        except sqlite3.Error as exc:
-            if not is_busy(exc):
-                raise view_error(exc, self._path) from exc
-
-    def _rows(
-        self, sql: str, values: Sequence[object] = ()
-    ) -> Iterator[tuple[Any, ...]]:
-        try:
-            yield from self._db.execute(sql, values)
-        except sqlite3.Error as exc:
-            raise view_error(exc, self._path) from exc
-
-
-def _of_formats(format_ids: Collection[str] | None) -> tuple[str, tuple[str, ...]]:
-    if format_ids is None:
-        return "r.live", ()
-    marks = ", ".join("?" * len(format_ids))
-    return f"r.live AND r.format_id IN ({marks})", tuple(format_ids)
-
-
-def _whole(row: LightRecord, body: bytes | None) -> Record:
-    # Here, since a pull with nothing to do loads no whole record.
-    import msgpack  # noqa: PLC0415
-
-    files, needs = ({}, {}) if body is None else msgpack.unpackb(body)
-    return Record(
-        format_id=row.format_id,
-        kind=row.kind,
-        shard=row.shard,
-        settings=row.settings,
-        stem=row.stem,
-        name=row.name,
-        version=row.version,
-        tags=row.tags,
-        hashes=row.hashes,
-        size_bytes=row.size_bytes,
-        pack=row.pack,
-        pack_bytes=row.pack_bytes,
-        tree_bytes=row.tree_bytes,
-        tree_files=row.tree_files,
-        files=files,
-        needs=needs,
-    )

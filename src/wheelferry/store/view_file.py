@@ -15,15 +15,27 @@ from wheelferry import __version__
 from wheelferry.disk import Disk, clock
 from wheelferry.errors import CacheError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 BUSY_TIMEOUT_S: Final = 10.0
 
-_CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# What SQLite says of a file that is damaged: by its own checks, or because a table is
+# gone, an index and its table disagree, or a value is not what was written.
+_CORRUPT: Final = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_TOOBIG,
+    }
+)
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 # `live` is what queries ask for: not tombstoned, and of several records of one identity
 # and pack the one that is chosen.  `refresh` keeps it true.  Small files are in a table
-# of their own, so that a scan of all records does not read them.
+# of their own, so that a scan of all records does not read them.  References begin at
+# random: one of a file that was thrown away names nothing in the next.
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE segments (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE);
@@ -48,14 +60,27 @@ CREATE TABLE records (
 CREATE UNIQUE INDEX records_by_place ON records (segment_n, number);
 CREATE INDEX records_by_identity ON records (identity, pack);
 CREATE TABLE bodies (ref INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE missing (pack TEXT PRIMARY KEY) WITHOUT ROWID;
-INSERT INTO meta VALUES ('next_ref', 1);
+CREATE TABLE missing (
+  pack TEXT PRIMARY KEY, attempts INTEGER NOT NULL, wait INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('next_ref', abs(random() >> 2));
+"""
+
+COUNT_ATTEMPT: Final = (
+    "attempts = attempts + 1, wait = excluded.wait << min(attempts, 6)"
+)
+"""What `refused` and `missing` do on a conflict; `count_down` takes one off `wait`.
+
+So after the first failure nothing waits, then for 1, 3, 7 and at most 63 refreshes.
 """
 
 
 def is_corrupt(exc: sqlite3.Error) -> bool:
     """Return whether SQLite says that the file is damaged."""
-    return _primary_code(exc) in _CORRUPT
+    code = _primary_code(exc)
+    if code is None:  # text that is not UTF-8
+        return isinstance(exc, sqlite3.OperationalError)
+    return code in _CORRUPT
 
 
 def is_busy(exc: sqlite3.Error) -> bool:
@@ -190,6 +215,16 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:  # SQLite rolls back by itself when the disk is full
+            db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+def count_down(db: sqlite3.Connection) -> None:
+    """Let all that waits do so for one refresh less; writes only if something does."""
+    waiting = "SELECT 1 FROM refused WHERE wait > 0 UNION ALL SELECT 1 FROM missing"
+    if db.execute(f"{waiting} WHERE wait > 0 LIMIT 1").fetchone():
+        with transaction(db):
+            db.execute("UPDATE refused SET wait = wait - 1 WHERE wait > 0")
+            db.execute("UPDATE missing SET wait = wait - 1 WHERE wait > 0")

@@ -6,19 +6,19 @@ the view's own file, and reads the share before it does.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from wheelferry.errors import IntegrityError, StoreFormatUnsupported, StoreUnavailable
 from wheelferry.store.base import Store
-from wheelferry.store.record import Record, SegmentId
-from wheelferry.store.view_file import transaction
+from wheelferry.store.record import SegmentId
+from wheelferry.store.view_file import COUNT_ATTEMPT, count_down, transaction
+from wheelferry.store.view_rows import columns, encode_body
 
 BATCH_BYTES: Final = 4 << 20
 """Segments are read in batches of so many bytes, each added in one transaction."""
 
 _ROUNDS: Final = 3
-_MAX_WAIT: Final = 63
 
 
 class Refresh(NamedTuple):
@@ -58,15 +58,23 @@ def refresh(db: sqlite3.Connection, store: Store) -> Refresh:
 
     A segment that is damaged or of an unknown version is left out as a whole.  It is
     read again on the next refresh, since a read may have gone wrong by accident, then
-    after 1, 3, 7 and at most 63 more, so that a large one does not cost every job.  One
-    that the store could not deliver is read again on each.
+    after 1, 3, 7 and at most 63 more, so that a large one does not cost every job.
+
+    When the store does not deliver a segment, the others are left for the next refresh:
+    each might cost a time-out.  That one is tried again then, but after all others.  A
+    segment that this user may not read costs nothing, and stops nothing.
 
     Raises:
         StoreError: The catalog cannot be listed.
     """
     progress = _Progress()
-    for _ in range(_ROUNDS):
-        if not _round(db, store, progress):
+    for number in range(_ROUNDS):
+        # Before the listing, which cannot have what another process adds after it.
+        known = {SegmentId(row[0]) for row in db.execute("SELECT id FROM segments")}
+        listed = store.list_segments()
+        if number == 0:
+            count_down(db)
+        if not _round(db, store, known, listed, progress):
             break
     return Refresh(
         added_segments=progress.added_segments,
@@ -76,19 +84,27 @@ def refresh(db: sqlite3.Connection, store: Store) -> Refresh:
     )
 
 
-def _round(db: sqlite3.Connection, store: Store, progress: _Progress) -> bool:
+def _round(
+    db: sqlite3.Connection,
+    store: Store,
+    known: set[SegmentId],
+    listed: frozenset[SegmentId],
+    progress: _Progress,
+) -> bool:
     """Return whether the catalog has to be listed again."""
-    listed = store.list_segments()
-    known = {SegmentId(row[0]) for row in db.execute("SELECT id FROM segments")}
-    waiting = _take_waiting(db, listed)
-    still_bad = {s: text for s, text in progress.bad.items() if s in listed}
-    progress.bad = still_bad | waiting
-    unseen = sorted(listed - known - progress.bad.keys())
-    gone = known - listed
-    vanished = False
+    rows = db.execute("SELECT id, message, attempts, wait FROM refused").fetchall()
+    refused = {SegmentId(segment): attempts for segment, _, attempts, _ in rows}
+    waiting = {SegmentId(segment): text for segment, text, _, wait in rows if wait > 0}
+    bad = waiting | progress.bad
+    progress.bad = {segment: bad[segment] for segment in bad if segment in listed}
+    unseen = sorted(
+        listed - known - progress.bad.keys(), key=lambda s: (refused.get(s, 0), s)
+    )
+    gone = (known | refused.keys()) - listed
+    is_stopped = vanished = False
     batch: dict[SegmentId, bytes] = {}
     batch_bytes = 0
-    for segment in unseen:
+    for number, segment in enumerate(unseen, start=1):
         try:
             data = store.read_segment(segment)
         except (IntegrityError, StoreFormatUnsupported) as exc:
@@ -97,7 +113,14 @@ def _round(db: sqlite3.Connection, store: Store, progress: _Progress) -> bool:
             continue
         except StoreUnavailable as exc:
             progress.bad[segment] = exc.message
-            continue
+            if isinstance(exc.__cause__, PermissionError):
+                continue
+            is_stopped = True
+            if number < len(unseen):
+                left = f"{exc.message}; {len(unseen) - number} more are left for later"
+                progress.bad[segment] = left
+            _refuse(db, segment, exc.message, waits=False)
+            break
         if data is None:
             vanished = True
             continue
@@ -108,35 +131,21 @@ def _round(db: sqlite3.Connection, store: Store, progress: _Progress) -> bool:
             batch, batch_bytes = {}, 0
     if batch or gone:
         _apply(db, batch, gone, progress)
-    return vanished
+    return vanished and not is_stopped
 
 
-def _take_waiting(
-    db: sqlite3.Connection, listed: frozenset[SegmentId]
-) -> dict[SegmentId, str]:
-    """Return the refused segments that are not to be read this time, and count down."""
-    rows = db.execute("SELECT id, message, wait FROM refused").fetchall()
-    if not rows:
-        return {}
-    with transaction(db):
-        db.executemany(
-            "DELETE FROM refused WHERE id = ?",
-            [(segment,) for segment, _, _ in rows if segment not in listed],
-        )
-        db.execute("UPDATE refused SET wait = wait - 1 WHERE wait > 0")
-    return {
-        SegmentId(segment): message
-        for segment, message, wait in rows
-        if wait > 0 and segment in listed
-    }
+def add_segment(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> None:
+    """Add one segment that is known to be in the catalog."""
+    _apply(db, {segment: data}, frozenset(), _Progress())
 
 
-def _refuse(db: sqlite3.Connection, segment: SegmentId, message: str) -> None:
+def _refuse(
+    db: sqlite3.Connection, segment: SegmentId, message: str, *, waits: bool = True
+) -> None:
     db.execute(
-        "INSERT INTO refused VALUES (?, ?, 1, 0) ON CONFLICT (id) DO UPDATE SET "
-        "message = excluded.message, attempts = attempts + 1, "
-        "wait = min(?, (1 << min(attempts, 6)) - 1)",
-        (segment, message, _MAX_WAIT),
+        "INSERT INTO refused VALUES (?, ?, 1, ?) ON CONFLICT (id) DO UPDATE "  # noqa: S608
+        f"SET message = excluded.message, {COUNT_ATTEMPT}",
+        (segment, message, int(waits)),
     )
 
 
@@ -174,9 +183,7 @@ def _apply(
 def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
     """Return how many records were added; None if another process was faster."""
     # Here, since most refreshes find nothing new, and each job waits for one.
-    import msgpack  # noqa: PLC0415
-
-    from wheelferry.store.segment import iter_records, read_footer  # noqa: PLC0415
+    from wheelferry.store.segment import iter_blocks, read_footer  # noqa: PLC0415
 
     if db.execute("SELECT 1 FROM segments WHERE id = ?", (segment,)).fetchone():
         return None
@@ -187,22 +194,26 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
         "UPDATE meta SET value = ? WHERE key = 'next_ref'",
         (first + footer.record_count,),
     )
-    bodies: list[tuple[int, bytes]] = []
-
-    def rows() -> Iterator[tuple[object, ...]]:
-        records = iter_records(data, footer, segment=segment)
-        for number, record in enumerate(records):
-            if record.files or record.needs:
-                body = msgpack.packb([dict(record.files), dict(record.needs)])
-                bodies.append((first + number, body))
-            yield (first + number, n, number, *_columns(record))
-
-    db.executemany(
-        "INSERT INTO records VALUES "
-        "(?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows(),
-    )
-    db.executemany("INSERT INTO bodies VALUES (?, ?)", bodies)
+    ref = first
+    for records in iter_blocks(data, footer, segment=segment):
+        refs = range(ref, ref + len(records))
+        db.executemany(
+            "INSERT INTO records VALUES "
+            "(?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (ref, n, ref - first, *columns(record))
+                for ref, record in zip(refs, records, strict=True)
+            ),
+        )
+        db.executemany(
+            "INSERT INTO bodies VALUES (?, ?)",
+            (
+                (ref, encode_body(record.files, record.needs))
+                for ref, record in zip(refs, records, strict=True)
+                if record.files or record.needs
+            ),
+        )
+        ref += len(records)
     db.executemany(
         "INSERT INTO tombstones VALUES (?, ?, ?)",
         [(tomb.segment, tomb.number, n) for tomb in footer.tombstones],
@@ -218,30 +229,9 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
     return footer.record_count
 
 
-def _columns(record: Record) -> tuple[object, ...]:
-    """Return the columns from `roles` on."""
-    return (
-        len(record.files),
-        record.identity,
-        record.format_id,
-        record.kind,
-        record.shard,
-        record.settings,
-        record.stem,
-        record.name,
-        record.version,
-        record.tags,
-        " ".join(record.hashes),
-        record.size_bytes,
-        record.pack,
-        record.pack_bytes,
-        record.tree_bytes,
-        record.tree_files,
-    )
-
-
 def _forget(db: sqlite3.Connection, segment: SegmentId) -> int:
-    """Return 1; 0 if another process was faster."""
+    """Return 1; 0 if another process was faster, or it never was added."""
+    db.execute("DELETE FROM refused WHERE id = ?", (segment,))
     row = db.execute("SELECT n FROM segments WHERE id = ?", (segment,)).fetchone()
     if row is None:
         return 0
