@@ -16,7 +16,7 @@ from tests.support.entries import (
 from wheelferry.uvcache.entry import EntryInfo, Hash, Kind
 from wheelferry.uvcache.formats import find_format
 from wheelferry.uvcache.place import Place, find_place, link_content, new_revision_id
-from wheelferry.uvcache.presence import Part, State, find_presence
+from wheelferry.uvcache.presence import Inspector, Part, Presence, State
 
 LOCAL = "0YyvGhwMoTahRtnZ"
 REVISION = "hZdwc8CMX9AEPpcO"
@@ -58,6 +58,11 @@ def put(
         (root / place.pointer).write_bytes(data)
     (root / place.metadata).write_bytes(b"metadata")
     return place
+
+
+def find_presence(root: Path, info: EntryInfo, archive_id: str) -> Presence:
+    """Look afresh."""
+    return Inspector(root).find(info, archive_id)
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -139,9 +144,13 @@ def test_an_archive_that_uv_fails_on_is_missing(root, kind, damage):
     assert found.archive_id == PACK
 
 
-def test_an_archive_of_another_package_is_missing(root):
+@pytest.mark.parametrize("other", ["other", "pure-wheel-more"])
+def test_an_archive_of_another_package_is_missing(root, other):
     """An archive that is not of this package cannot be installed as it."""
-    make_tree(root / "archive-v0" / PACK, "other")
+    make_tree(root / "archive-v0" / PACK, other)
+    dist_info = f"{other.replace('-', '_')}-1.0.dist-info"
+    archive = root / "archive-v0" / PACK
+    (archive / dist_info).rename(archive / f"{other}-1.0.dist-info")
     found = find_presence(root, make_info(), PACK)
     assert Part.ARCHIVE in found.missing
 

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -199,7 +200,7 @@ def test_an_sdist_that_uv_builds_now_is_skipped(root):
     with building:
         outcomes = restore(root, info, make_info())
     assert [o.result for o in outcomes] == [Result.SKIPPED, Result.RESTORED]
-    assert outcomes[0].reason == "uv is building it now"
+    assert outcomes[0].reason.startswith("another process holds its lock")
     assert look(root, info).state is State.MENDABLE, "its archive came with the other"
 
 
@@ -242,6 +243,87 @@ def test_a_pointer_that_uv_writes_meanwhile_stays(root):
     assert outcome.result is Result.RESTORED
     assert (home / "1.0-py3-none-any.http").read_bytes() == pointer
     assert look(root, info).archive_id == "uvs-own-archive_"
+    assert look(root, info).state is State.PRESENT
+
+
+class Interleaved(Disk):
+    """A disk on which other pulls run before certain renames into the archive bucket.
+
+    `others` has one for each such rename; None lets it pass undisturbed.
+    """
+
+    def __init__(self, *others: Callable[[], object] | None) -> None:
+        self._others = list(others)
+
+    def rename(self, source, target) -> None:
+        if Path(target).name == PACK and self._others:
+            other = self._others.pop(0)
+            if other is not None:
+                other()
+        super().rename(source, target)
+
+
+def test_an_archive_that_another_pull_placed_meanwhile_stays(root):
+    """Its pointer leads to it by then: to move it aside would break the job beside us."""
+    info = make_info()
+    inodes = []
+
+    def pull() -> None:
+        restore(root, info)
+        inodes.append((root / "archive-v0" / PACK).stat().st_ino)
+
+    (outcome,) = restore(root, info, disk=Interleaved(pull))
+
+    assert outcome.result is Result.RESTORED
+    assert look(root, info).state is State.PRESENT
+    assert [(root / "archive-v0" / PACK).stat().st_ino] == inodes
+
+
+def test_three_pulls_that_find_a_broken_archive_agree(root):
+    """Whoever moved it aside, the next good one stays, and nobody fails."""
+    info = make_info()
+    restore(root, info)
+    archive = root / "archive-v0" / PACK
+
+    def lose_record() -> None:
+        (archive / "pure_wheel-1.0.dist-info/RECORD").unlink()
+
+    lose_record()
+    third = Interleaved(None, lambda: restore(root, info))
+    second = Interleaved(None, lambda: restore(root, info, disk=third))
+    (outcome,) = restore(root, info, disk=second)
+    assert outcome.result is Result.RESTORED
+    assert look(root, info).state is State.PRESENT
+
+
+def test_a_broken_archive_that_another_pull_moved_aside_is_no_hindrance(root):
+    """Two pulls may see it, and only one can move it."""
+    info = make_info()
+    restore(root, info)
+    (root / "archive-v0" / PACK / "pure_wheel-1.0.dist-info/RECORD").unlink()
+
+    class Overtaken(Disk):
+        def rename(self, source, target) -> None:
+            if Path(source).name == PACK:
+                super().rename(source, root.with_name("taken"))
+            super().rename(source, target)
+
+    (outcome,) = restore(root, info, disk=Overtaken())
+    assert outcome.result is Result.RESTORED
+    assert look(root, info).state is State.PRESENT
+
+
+@pytest.mark.parametrize("in_the_way", ["a file", "a dangling link"])
+def test_what_is_no_directory_is_moved_out_of_an_archives_place(root, in_the_way):
+    """Nobody can use it, and a tree cannot be renamed over it."""
+    info = make_info()
+    (root / "archive-v0").mkdir(parents=True)
+    if in_the_way == "a file":
+        (root / "archive-v0" / PACK).write_text("")
+    else:
+        (root / "archive-v0" / PACK).symlink_to("gone")
+    (outcome,) = restore(root, info)
+    assert outcome.result is Result.RESTORED
     assert look(root, info).state is State.PRESENT
 
 

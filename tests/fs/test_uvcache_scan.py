@@ -11,7 +11,7 @@ from wheelferry.errors import CacheError
 from wheelferry.uvcache.cached import CachedEntry, Scan, is_unchanged
 from wheelferry.uvcache.entry import Kind
 from wheelferry.uvcache.formats import FORMATS, Family
-from wheelferry.uvcache.reading import find_buckets
+from wheelferry.uvcache.reading import find_buckets, read_small
 from wheelferry.uvcache.scan import MAX_METADATA_BYTES, scan_cache
 
 COMMIT = "bbbdabc292d81c23"
@@ -193,6 +193,36 @@ def test_builds_with_settings_are_entries_of_their_own(cache):
     found = {e.info.key.settings: e.archive for e in cache.scan().entries}
     archives = cache.root / "archive-v0"
     assert found == {"": archives / "built-1", SETTINGS: archives / "built-2"}
+
+
+@pytest.mark.parametrize(
+    "spelled", ["Pure.Sdist-1.0", "Pure_Sdist-1.0", "pure_sdist-1.0.RC1"]
+)
+@pytest.mark.parametrize("is_unpacked", [True, False])
+def test_wheel_that_its_backend_spelled_otherwise_is_one_entry(
+    cache, spelled, is_unpacked
+):
+    """uv keeps the backend's name of the `.whl`, and spells that of the link itself."""
+    home = cache.revision()
+    cache.build(home, parts="link whl metadata" if is_unpacked else "whl metadata")
+    (home / f"pure_sdist-1.0-{TAGS}.whl").rename(home / f"{spelled}-{TAGS}.whl")
+    entry = cache.only()
+    version = "1.0" if is_unpacked else spelled.partition("-")[2]
+    assert entry.info.key.stem == f"pure_sdist-{version}-{TAGS}"
+    assert (entry.info.name, entry.info.version) == ("pure-sdist", version)
+    assert entry.wheel_file == home / f"{spelled}-{TAGS}.whl"
+    assert (entry.archive is not None) == is_unpacked
+
+
+def test_each_version_of_a_commit_has_its_own_wheel(cache):
+    """A version can be made of the date: one commit, built twice, has two."""
+    home = cache.root / "sdists-v11" / "git" / KEY / COMMIT
+    cache.build(home)
+    old, new = (home / f"pure_sdist-{v}-{TAGS}" for v in ("1.0", "1.1"))
+    cache.link(new, "built-1")
+    new.with_name(f"{new.name}.whl").write_bytes(b"zip")
+    found = {e.info.key.stem: e.wheel_file for e in cache.scan().entries}
+    assert found == {p.name: p.with_name(f"{p.name}.whl") for p in (old, new)}
 
 
 def test_builds_of_two_pythons_share_a_revision(cache):
@@ -460,3 +490,26 @@ def test_buckets_are_found_by_name(cache):
         (cache.root / name).mkdir(parents=True)
     assert find_buckets(cache.root) == ("sdists-v99", "wheels-v8")
     assert find_buckets(cache.root / "missing") == ()
+
+
+@pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 500])
+def test_small_file_is_read_up_to_a_limit(tmp_path, size):
+    """One byte more than the limit tells that it is too long."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(size))
+    assert read_small(str(path), 100) == bytes(min(size, 101))
+
+
+def test_file_that_tells_no_size_is_read_all_the_same():
+    """As one that grows after it was looked at; those of /proc have none."""
+    status = read_small("/proc/self/status", 1 << 20)
+    assert status is not None
+    assert b"Pid:" in status
+
+
+def test_urls_are_read_only_when_asked_for(cache):
+    """A promotion asks for those of the few entries that the store has not got."""
+    cache.wheel()
+    entry = cache.only()
+    assert entry.policy in entry.info.pointer
+    assert entry.urls == ("http://index.invalid/files/some.file",)

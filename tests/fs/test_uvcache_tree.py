@@ -25,7 +25,7 @@ def entry_of(
         info=make_info(Kind.REGISTRY_SDIST, name="pure-wheel"),
         archive=archive,
         wheel_file=wheel_file,
-        urls=(),
+        policy=b"",
         stamp=Stamp(files=()),
     )
 

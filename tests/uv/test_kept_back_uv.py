@@ -252,7 +252,7 @@ def test_rules_are_flags_of_the_program(site, new_runner, uv, fleet):
     assert fleet.command(a, "promote", env=env).summary["promoted"] == 3
     assert fleet.command(a, "promote").summary["promoted"] == 4
     ran = fleet.command(b, "pull", "--exclude", "pure-*", "--exclude", "git-dep")
-    assert (ran.summary["restored"], ran.summary["left"]) == (4, 3)
+    assert (ran.summary["restored"], len(ran.summary["left"])) == (4, 3)
 
 
 def test_edit_through_an_environment_is_not_promoted(site, new_runner, each_uv, fleet):

@@ -1,13 +1,18 @@
 """What is restored, real uv uses: nothing asked, nothing built, nothing pruned."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.ferry import ferry
 from wheelferry.disk import try_lock
+from wheelferry.sample import Dist, make_sdist, source_tree
+from wheelferry.sample.packages import _tar_gz
 from wheelferry.uvcache.entry import Kind
+from wheelferry.uvcache.formats import find_format
+from wheelferry.uvcache.pointer import decode_pointer
 from wheelferry.uvcache.restore import Outcome, Result
 from wheelferry.uvcache.scan import scan_cache
 
@@ -173,6 +178,110 @@ def test_prune_and_clean_wait_for_a_restore(site, new_runner, each_uv):
         prune = a.run("cache", "prune", ok=False, env={"UV_LOCK_TIMEOUT": "1"})
         assert prune.returncode != 0
     a.run("cache", "prune")
+
+
+def odd_sdist(name: str, spelled: str, *, dynamic: bool = False) -> Dist:
+    """Make an sdist whose backend spells the wheel's name as it likes."""
+    tree = source_tree(name, dynamic=dynamic)
+    ours = b'filename = f"{module}-'
+    backend = tree["_build/backend.py"]
+    assert ours in backend
+    theirs = f'filename = f"{spelled}-'.encode()
+    tree["_build/backend.py"] = backend.replace(ours, theirs)
+    plain = make_sdist(name, dynamic=dynamic)
+    stem = plain.filename.removesuffix(".tar.gz")
+    return replace(plain, data=_tar_gz(stem, tree))
+
+
+@pytest.mark.parametrize("spelled", ["Odd.Name", "Odd_Name"])
+def test_wheel_that_its_backend_spelled_otherwise_is_restored(
+    site, new_runner, each_uv, spelled
+):
+    """uv keeps the `.whl` under the backend's name: it is one entry, and no build."""
+    site.index.add(odd_sdist("odd-name", spelled))
+    project = site.project(["odd-name"])
+    a, b = new_runner("a", each_uv), new_runner("b", each_uv)
+    a.sync(project)
+    (entry,) = scan_cache(a.cache).entries
+    assert entry.info.key.stem == "odd_name-1.0-py3-none-any"
+    assert entry.wheel_file is not None
+    assert entry.wheel_file.name == f"{spelled}-1.0-py3-none-any.whl"
+
+    assert results(ferry(a.cache, b.cache)) == {Result.RESTORED: 1}
+    assert results(ferry(a.cache, a.cache)) == {Result.ALREADY_PRESENT: 1}
+
+    for args in ((), ("--reinstall",), ("--refresh",)):
+        warm = b.sync(project, *args)
+        assert (warm.downloads, warm.builds) == ((), ())
+
+
+def test_wheel_that_was_only_resolved_has_uvs_spelling_for_its_key(
+    site, new_runner, each_uv
+):
+    """Also where there is no link yet that would tell it."""
+    site.index.add(odd_sdist("odd-name", "Odd.Name", dynamic=True))
+    runner = new_runner("a", each_uv)
+    runner.work.mkdir()
+    (runner.work / "pyproject.toml").write_text(site.pyproject(["odd-name"]))
+    runner.run("lock", f"--python={runner.python.executable}")
+    (entry,) = scan_cache(runner.cache).entries
+    assert entry.archive is None
+    assert entry.info.key.stem == "odd_name-1.0-py3-none-any"
+
+
+def strip_pointers(cache: Path, field: str) -> None:
+    """Make pointers as a uv writes them that knows no digest, or no size."""
+    for entry in scan_cache(cache).entries:
+        row = find_format(entry.info.format_id)
+        assert row is not None
+        pointer = decode_pointer(
+            entry.info.pointer, family=row.family, framing=row.framing
+        )
+        payload = pointer.payload
+        nothing: object = [] if field == "hashes" else None
+        if isinstance(payload, dict):
+            payload = {**payload, field: nothing}
+        elif field == "hashes":
+            payload = [payload[0], nothing, *payload[2:]]
+        elif pointer.size_bytes is not None:
+            payload = [*payload[:-1], nothing]
+        data = pointer._replace(payload=payload).with_id(pointer.target_id)
+        Path(entry.stamp.files[0][0]).write_bytes(data)
+
+
+FILES = ["pure-wheel==1.0", "pure-sdist==1.0", "url-wheel", "url-sdist"]
+
+
+def test_entry_without_digests_is_of_no_use_to_a_lock(site, new_runner, each_uv):
+    """uv downloads and builds again, and does not fail; the entry says so of itself."""
+    project = site.project(FILES)
+    a, b = new_runner("a", each_uv), new_runner("b", each_uv)
+    a.sync(project)
+    assert {e.info.shortcoming for e in scan_cache(a.cache).entries} == {""}
+    strip_pointers(a.cache, "hashes")
+    found = [e.info for e in scan_cache(a.cache).entries]
+    assert all("no digest" in info.shortcoming for info in found)
+
+    assert results(ferry(a.cache, b.cache)) == {Result.RESTORED: 4}
+
+    job = b.sync(project)
+    assert len({request.path for request in job.downloads}) == 4
+    assert len(job.builds) == 2
+
+
+def test_entry_without_size_serves_a_lock_with_sizes(site, new_runner, each_uv):
+    """uv compares sizes only where it has both."""
+    project = site.project(FILES)
+    assert "size = " in project.lock
+    a, b = new_runner("a", each_uv), new_runner("b", each_uv)
+    a.sync(project)
+    strip_pointers(a.cache, "size")
+    found = [e.info for e in scan_cache(a.cache).entries]
+    assert {(info.size_bytes, info.shortcoming) for info in found} == {(None, "")}
+    ferry(a.cache, b.cache)
+    for args in ((), ("--reinstall",), ("--refresh",)):
+        warm = b.sync(project, *args)
+        assert (warm.downloads, warm.builds) == ((), ())
 
 
 def test_restored_entries_are_scanned_as_what_they_were(site, new_runner, each_uv):

@@ -49,18 +49,6 @@ def pack_entry(
         if not is_unchanged(entry):  # `uv cache clean` takes it away piece by piece
             return Left(subject=subject, reason=f"changed while it was packed: {exc}")
         return Left(subject=subject, reason=str(exc))
-    found = {file.path: (file.size_bytes, file.digest) for file in pack.table.files}
-    issues = check_record(record, found)
-    if issues:
-        pack.close()
-        named = "; ".join(map(str, issues[:_MAX_ISSUES]))
-        more = len(issues) - _MAX_ISSUES
-        named += f"; and {more} more files" if more > 0 else ""
-        remedy = f"`uv cache clean {entry.info.name}` makes uv get it anew"
-        return Left(subject=subject, reason=f"{named}; {remedy}")
-    if not is_unchanged(entry):
-        pack.close()
-        return Left(subject=subject, reason="was replaced while it was packed")
     catalogued = encode_record(
         entry.info,
         pack=pack.digest,
@@ -68,9 +56,33 @@ def pack_entry(
         tree_bytes=pack.tree_bytes,
         tree_files=pack.tree_files,
     )
-    try:
-        encode_map(catalogued)
-    except RecordMalformed as exc:
+    fault = _find_fault(entry, pack, record) or _find_limit(catalogued)
+    if fault:
         pack.close()
-        return Left(subject=subject, reason=f"no record can hold it: {exc.message}")
+        return Left(subject=subject, reason=fault)
     return Packed(pack=pack, record=catalogued)
+
+
+def _find_fault(
+    entry: CachedEntry, pack: SpooledPack, record: bytes | None
+) -> str | None:
+    """Return why what was packed is not what is to be shared, or None."""
+    found = {file.path: (file.size_bytes, file.digest) for file in pack.table.files}
+    issues = check_record(record, found)
+    if not is_unchanged(entry):
+        return "was replaced while it was packed"
+    if not issues:
+        return None
+    named = "; ".join(map(str, issues[:_MAX_ISSUES]))
+    more = len(issues) - _MAX_ISSUES
+    named += f"; and {more} more files" if more > 0 else ""
+    return f"{named}; `uv cache clean {entry.info.name}` makes uv get it anew"
+
+
+def _find_limit(record: Record) -> str | None:
+    """Return why the catalog cannot hold a record, or None."""
+    try:
+        encode_map(record)
+    except RecordMalformed as exc:
+        return f"no record can hold it: {exc.message}"
+    return None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from wheelferry.events import Event
 from wheelferry.ops.convert import METADATA, encode_record
 from wheelferry.ops.formats import unknown_format
 from wheelferry.ops.left import Left
@@ -76,6 +77,17 @@ def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
                 left.append(fault)
             else:
                 candidates.append(Candidate(entry=entry, tree_bytes=tree_bytes))
+    limited = [c for c in candidates if c.entry.info.shortcoming]
+    if limited:
+        tiers.emit(
+            Event(
+                name="entry.limited",
+                message=f"of little use to jobs: {len(limited)} of the entries to be "
+                f"promoted, such as {subject_of(limited[0].entry.info)}: "
+                f"{limited[0].entry.info.shortcoming}",
+                fields={"entries": len(limited)},
+            )
+        )
     return PromotePlan(
         candidates=tuple(candidates),
         in_store=in_store,

@@ -7,7 +7,7 @@ syncs nothing.
 
 import os
 
-from wheelferry.uvcache.wheelname import normalise_name
+from wheelferry.uvcache.wheelname import pick_dist_info
 
 
 def find_record(tree: str, name: str) -> str | None:
@@ -19,14 +19,12 @@ def find_record(tree: str, name: str) -> str | None:
     """
     try:
         with os.scandir(tree) as found:
-            names = [entry.name for entry in found if entry.name.endswith(".dist-info")]
+            dist_info = pick_dist_info((entry.name for entry in found), name)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if len(names) != 1:
+    if dist_info is None:
         return None
-    if not normalise_name(names[0]).startswith(f"{name}-"):
-        return None
-    record = f"{tree}/{names[0]}/RECORD"
+    record = f"{tree}/{dist_info}/RECORD"
     try:
         return record if os.stat(record).st_size else None
     except (FileNotFoundError, NotADirectoryError):

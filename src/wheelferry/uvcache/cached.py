@@ -19,15 +19,22 @@ class CachedEntry:
         info: All of it but its tree.
         archive: Its tree, unpacked; None if uv has not unpacked it.
         wheel_file: The built `.whl`; None for downloaded ones.
-        urls: Where its file came from, as its pointer has it.
+        policy: The cache policy of its pointer; b"" for git.
         stamp: Identity of the files that make it up, to tell whether it was replaced.
     """
 
     info: EntryInfo
     archive: Path | None
     wheel_file: Path | None
-    urls: tuple[str, ...]
+    policy: bytes
     stamp: "Stamp"
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where its file came from, as its pointer has it; read anew at each call."""
+        from wheelferry.uvcache.urls import find_urls  # noqa: PLC0415 - loads urllib
+
+        return find_urls(self.policy) if self.policy else ()
 
     @property
     def is_restored(self) -> bool:

@@ -98,11 +98,11 @@ class EntryInfo(NamedTuple):
     metadata: bytes
 
     @property
-    def is_pure(self) -> bool:
-        """Whether the wheel's tags admit any platform."""
-        return self.tags.endswith("-any")
-
-    @property
-    def wheel_filename(self) -> str:
-        """The wheel's file name (PEP 427), with the name part escaped."""
-        return f"{self.name.replace('-', '_')}-{self.version}-{self.tags}.whl"
+    def shortcoming(self) -> str:
+        """Why jobs can make little use of it; "" if they can."""
+        if self.key.kind.has_pointer and not self.hashes:
+            return (
+                "uv recorded no digest of its file, so `uv sync` downloads it again"
+                " wherever the lock has one"
+            )
+        return ""

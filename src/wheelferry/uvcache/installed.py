@@ -1,7 +1,13 @@
-"""Which versions of uv a machine has."""
+"""Which versions of uv a machine has.
+
+A `uv` may be a shim that goes by the name it is run under (`uv -> mise`), or a script
+that runs another one: so each is run under its own path, and no answer is believed for
+ever.
+"""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -10,7 +16,15 @@ import msgpack
 from wheelferry.disk import Disk
 from wheelferry.uvcache.formats import Release, parse_release
 
-TIMEOUT_S: Final = 10
+TIMEOUT_S: Final = 5.0
+
+ANSWER_S: Final = 24 * 3600
+"""How long an answer is believed: a script's stays its own when its uv is another."""
+
+FAILURE_S: Final = 3600
+"""How long one that fails, or hangs, is not asked again."""
+
+_MAX_TEXT: Final = 200
 _Identity: TypeAlias = tuple[str, int, int, int]
 
 
@@ -21,14 +35,26 @@ class Installed(NamedTuple):
     failed: tuple[str, ...]
 
 
+class _Answer(NamedTuple):
+    """What a binary printed, or why it printed nothing; one of the two is ""."""
+
+    asked_s: int
+    line: str
+    failure: str
+
+    def is_fresh(self, now_s: float) -> bool:
+        return 0 <= now_s - self.asked_s < (FAILURE_S if self.failure else ANSWER_S)
+
+
 def find_binaries(directories: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the uv binaries in these directories, resolved, each once."""
-    found: dict[Path, None] = {}
+    """Return the uv binaries in these directories, each once, as they are named there."""
+    found: dict[tuple[int, int], Path] = {}
     for directory in directories:
         path = directory / "uv"
         if os.access(path, os.X_OK) and path.is_file():
-            found[path.resolve()] = None
-    return tuple(found)
+            status = path.stat()
+            found.setdefault((status.st_dev, status.st_ino), path)
+    return tuple(found.values())
 
 
 def read_versions(
@@ -36,33 +62,38 @@ def read_versions(
     *,
     memory: Path,
     disk: Disk,
+    now_s: float,
     ask: Callable[[Path], str] | None = None,
 ) -> Installed:
-    """Return the versions of uv binaries, asking each only once.
+    """Return the versions of uv binaries, asking each only once in a while.
 
     `memory` is a file that remembers the answers by path, inode, size and time of
     modification; it may be missing or damaged.  `ask` returns what `uv --version`
     prints, and raises OSError if it cannot.
     """
-    known = _load(memory)
-    answers: dict[_Identity, str] = {}
+    known = {
+        identity: answer
+        for identity, answer in _load(memory).items()
+        if answer.is_fresh(now_s)
+    }
+    answers: dict[_Identity, _Answer] = {}
     failed: list[str] = []
     for binary in binaries:
         try:
             identity = _identify(binary)
-            answer = known.get(identity)
-            if answer is None:
-                answer = (ask or _ask)(binary)
         except OSError as exc:
             failed.append(f"{binary}: {exc}")
             continue
-        answers[identity] = answer
+        answers[identity] = known.get(identity) or _answer(ask or _ask, binary, now_s)
     if answers.keys() - known.keys():
         _save(memory, answers, disk)
     releases = set()
     for identity, answer in answers.items():
         try:
-            releases.add(parse_version_line(answer))
+            if answer.failure:
+                failed.append(f"{identity[0]}: {answer.failure}")
+            else:
+                releases.add(parse_version_line(answer.line))
         except ValueError as exc:
             failed.append(f"{identity[0]}: {exc}")
     return Installed(releases=tuple(sorted(releases)), failed=tuple(failed))
@@ -76,21 +107,40 @@ def parse_version_line(line: str) -> Release:
     return parse_release(rest)
 
 
+def _answer(ask: Callable[[Path], str], binary: Path, now_s: float) -> _Answer:
+    line = failure = ""
+    try:
+        line = ask(binary)[:_MAX_TEXT]
+    except OSError as exc:
+        failure = str(exc)[:_MAX_TEXT] or "it failed"
+    return _Answer(int(now_s), line, failure)
+
+
 def _ask(binary: Path) -> str:
+    import signal  # noqa: PLC0415
     import subprocess  # noqa: PLC0415 - only for a uv that is new here
 
-    try:
-        done = subprocess.run(  # noqa: S603 - an absolute path from the configuration
-            [binary, "--version"],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.SubprocessError as exc:
-        raise OSError(str(exc)) from exc
-    return done.stdout
+    with subprocess.Popen(  # noqa: S603 - a `uv` in a directory that was configured
+        [binary, "--version"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # so that its children can be killed with it
+    ) as process:
+        try:
+            printed, _ = process.communicate(timeout=TIMEOUT_S)
+        except BaseException as exc:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(exc, subprocess.TimeoutExpired):
+                text = f"`--version` took more than {TIMEOUT_S:.0f} s"
+                raise OSError(text) from exc
+            raise
+    if process.returncode:
+        raise OSError(f"`--version` failed with exit code {process.returncode}")
+    return printed
 
 
 def _identify(binary: Path) -> _Identity:
@@ -98,16 +148,19 @@ def _identify(binary: Path) -> _Identity:
     return str(binary), status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _load(memory: Path) -> dict[_Identity, str]:
+def _load(memory: Path) -> dict[_Identity, _Answer]:
     try:
         items = msgpack.unpackb(memory.read_bytes(), use_list=False)
-        return {tuple(identity): str(answer) for identity, answer in items}
+        return {
+            identity: _Answer(int(asked_s), str(line), str(failure))
+            for identity, asked_s, line, failure in items
+        }
     except (OSError, ValueError, TypeError, msgpack.UnpackException):
         return {}  # it will be written anew
 
 
-def _save(memory: Path, answers: dict[_Identity, str], disk: Disk) -> None:
-    data = msgpack.packb([(list(key), answer) for key, answer in answers.items()])
+def _save(memory: Path, answers: Mapping[_Identity, _Answer], disk: Disk) -> None:
+    data = msgpack.packb([(identity, *answer) for identity, answer in answers.items()])
     temporary = memory.with_name(f"{memory.name}.{os.urandom(6).hex()}")
     try:
         disk.make_dirs(memory.parent, 0o700)

@@ -66,10 +66,11 @@ def lock_cache(
 
 
 def lock_sdist(directory: Path, *, disk: Disk) -> FileLock | None:
-    """Take the lock of one sdist, exclusively; return None if uv holds it.
+    """Take the lock of one sdist, exclusively; return None if it is held.
 
-    Never waits: a build may take an hour.  `directory` is the one that has
-    `revision.http`, or that of a git commit; it must exist.
+    By uv, which builds it, or by another pull.  Never waits: a build may take an hour.
+    `directory` is the one that has `revision.http`, or that of a git commit; it must
+    exist.
 
     Raises OSError if the lock file cannot be made or opened.
     """

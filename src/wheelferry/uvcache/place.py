@@ -1,4 +1,4 @@
-"""The paths that an entry's parts have in one cache.
+"""The paths that an entry's parts have in one cache; `steps` puts them there.
 
 Pure.  Built only for entries that passed `recordcheck.check_restorable`.  Paths are `str`
 below the root: thousands are made per pull, and `Path` costs ten times as much.

@@ -76,15 +76,6 @@ class Presence(NamedTuple):
         return State.ABSENT if Part.ARCHIVE in self.missing else State.MENDABLE
 
 
-def find_presence(root: Path, info: EntryInfo, archive_id: str) -> Presence:
-    """Return what the cache at `root` has of an entry whose pack has that digest.
-
-    The entry must have passed `recordcheck.check_restorable`.  An entry of uv's own, under
-    another archive id, is present if it has the same digests.
-    """
-    return Inspector(root).find(info, archive_id)
-
-
 class Inspector:
     """Looks at many entries of one cache, and at each archive only once.
 
@@ -95,12 +86,12 @@ class Inspector:
         self._root = os.path.abspath(root)
         self._usable: dict[tuple[str, str], bool] = {}
 
-    def find_all(self, entries: Iterable[tuple[EntryInfo, str]]) -> list[Presence]:
-        """Return the presence of each entry, given with its pack's digest."""
-        return [self.find(info, archive_id) for info, archive_id in entries]
-
     def find(self, info: EntryInfo, archive_id: str) -> Presence:
-        """Return the presence of one entry; see `find_presence`."""
+        """Return what the cache has of an entry whose pack has that digest.
+
+        The entry must have passed `recordcheck.check_key`.  An entry of uv's own, under
+        another archive id, is present if it has the same digests.
+        """
         format_ = find_format(info.format_id)
         if format_ is None:
             place = find_place("", info)

@@ -69,11 +69,15 @@ def read_small(path: str, limit_bytes: int) -> bytes | None:
             return None
         raise
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
             return None
-        data = os.read(fd, limit_bytes + 1)
-        while 0 < len(data) <= limit_bytes and (more := os.read(fd, limit_bytes)):
-            data += more
-        return data[: limit_bytes + 1]
+        # One more than its size tells, in one read, that it has not grown since.
+        wanted = min(status.st_size, limit_bytes) + 1
+        data = os.read(fd, wanted)
+        while wanted <= len(data) <= limit_bytes:
+            wanted = limit_bytes + 1
+            data += os.read(fd, wanted - len(data))
+        return data
     finally:
         os.close(fd)

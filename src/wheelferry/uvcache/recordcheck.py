@@ -1,4 +1,6 @@
-"""Check what a record says of an entry before it becomes paths and files.
+"""Check what a record of the store says of an entry, before it becomes paths and files.
+
+(The RECORD file inside a wheel is another thing: see `wheelrecord`.)
 
 Pure.  Records come out of the store, so they are hostile until they have passed here:
 then every path component is a plain name, of the form and at the depth that uv uses, no

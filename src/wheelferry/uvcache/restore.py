@@ -17,15 +17,18 @@ from wheelferry.uvcache.archive import find_record
 from wheelferry.uvcache.entry import EntryInfo
 from wheelferry.uvcache.formats import find_format
 from wheelferry.uvcache.locks import lock_sdist
-from wheelferry.uvcache.placing import FILES, Placer
 from wheelferry.uvcache.pointer import Pointer
 from wheelferry.uvcache.presence import Inspector, Part, Presence, State
 from wheelferry.uvcache.recordcheck import check_restorable
 from wheelferry.uvcache.stage import Stage, not_same_filesystem
+from wheelferry.uvcache.steps import FILES, Placer
 
 _WHOLE_DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EXDEV}
 )
+
+
+_SDIST_LOCKED = "another process holds its lock: uv building it, or another pull"
 
 
 class Result(StrEnum):
@@ -72,7 +75,8 @@ def publish(
     """Put entries in place, and return what became of each, in their order.
 
     `lock` is the cache's root lock, from `lock_cache`, held until the return.  No other
-    lock is waited for: an sdist that uv is building is skipped.
+    lock is waited for: an sdist that uv is building, or that another pull is at, is
+    skipped.
 
     Steps, and what a kill after each leaves:
 
@@ -81,7 +85,8 @@ def publish(
     2. *sync*: one syncfs, because uv never syncs and cannot tell an archive that a power
        loss emptied.  As 1.
     3. *rename archive* into `archive-v0`.  An archive that nothing names: uv ignores it,
-       and prunes it; a second restore finds and uses it.
+       and prunes it; a second restore finds and uses it.  So does another pull of the
+       same pack at the same time: an archive that uv can use is never moved.
     4. *place files*: `.whl` and metadata.  Of a new revision uv sees nothing without its
        pointer; in a revision that uv knows it takes the `.whl` as if it had built it.
     5. *link* to the archive.  uv can install a wheel built from a revision or commit that
@@ -190,7 +195,7 @@ class _Restore:
                 return
             lock = lock_sdist(self._stage.root / shard, disk=self._disk)
             if lock is None:
-                job.skip("uv is building it now")
+                job.skip(_SDIST_LOCKED)
                 return
             with lock:
                 self._place(job)
@@ -223,7 +228,7 @@ class _Restore:
         place = seen.place
         placer.ensure_dir(place.home)
         if Part.ARCHIVE in missing and item.staged is not None:
-            placer.place_archive(item.staged, item.archive_id)
+            placer.place_archive(item.staged, item.archive_id, item.info.name)
             self._placed.add(item.archive_id)
         for part, path in (
             (Part.WHEEL, place.wheel),

@@ -11,7 +11,7 @@ revisions that their pointer does not name (any more), and all other buckets.
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -184,12 +184,10 @@ class _Scanner:
         if any(name.startswith("hashes.") for name in names):
             self._skip(home, "an archive inside a git repository")
             return
-        for stem in sorted({name.removesuffix(".whl") for name in names}):
-            wheel = parse_wheel_name(stem)
-            if wheel is None:
-                continue
-            wheel_file = f"{home}/{stem}.whl" if f"{stem}.whl" in names else None
-            archive = self._follow(f"{home}/{stem}") if stem in names else None
+        for stem, (wheel, link_name, file) in sorted(_find_builds(names).items()):
+            wheel_file = f"{home}/{file}" if file else None
+            link = f"{home}/{link_name}"
+            archive = self._follow(link) if link_name else None
             if archive is None and not (wheel_file and "metadata.msgpack" in names):
                 continue  # being built
             if shard.name not in ("", wheel.name):
@@ -205,7 +203,7 @@ class _Scanner:
                 archive=archive,
                 wheel_file=wheel_file,
                 metadata_path=f"{home}/metadata.msgpack",
-                link=f"{home}/{stem}" if archive else None,
+                link=link if archive else None,
             )
 
     def _follow(self, link: str) -> str | None:
@@ -275,7 +273,7 @@ class _Scanner:
                 info=info,
                 archive=Path(archive) if archive else None,
                 wheel_file=Path(wheel_file) if wheel_file else None,
-                urls=pointer.find_urls() if pointer else (),
+                policy=pointer.policy if pointer else b"",
                 stamp=stamp,
             )
         )
@@ -299,6 +297,35 @@ def _find_wheel_name(name: str, stem: str, filename: str | None) -> WheelName | 
     """
     wheel = parse_wheel_name((filename or stem).removesuffix(".whl"))
     return wheel if wheel is not None and wheel.name == name else None
+
+
+def _find_builds(names: Collection[str]) -> dict[str, tuple[WheelName, str, str]]:
+    """Return the builds in a directory: wheel, link and `.whl` by the stem of its key.
+
+    A link's name is in uv's spelling.  A `.whl` has the name that its build backend gave
+    it, and belongs to the link of that name, tags and, if there are several, version.
+    Without a link, the stem is what uv would call it.  Link or file may be "".
+    """
+    links: dict[str, WheelName] = {}
+    files: dict[str, WheelName] = {}
+    for name in sorted(names):
+        stem = name.removesuffix(".whl")
+        wheel = parse_wheel_name(stem)
+        if wheel is not None:
+            (links if stem == name else files)[name] = wheel
+    builds: dict[str, tuple[WheelName, str, str]] = {}
+    for link, wheel in links.items():
+        alike = [file for file, other in files.items() if _is_alike(other, wheel)]
+        alike.sort(key=lambda file: files[file] != wheel)
+        builds[link] = wheel, link, alike[0] if alike else ""
+    for file, wheel in files.items():
+        if not any(_is_alike(wheel, other) for other in links.values()):
+            builds.setdefault(wheel.stem, (wheel, "", file))
+    return builds
+
+
+def _is_alike(wheel: WheelName, other: WheelName) -> bool:
+    return (wheel.name, wheel.tags) == (other.name, other.tags)
 
 
 def _count_pointers(directory: str) -> int:

@@ -27,16 +27,10 @@ def cache_digest(text: str) -> str:
     return _seahash(text.encode() + b"\xff").to_bytes(8, "little").hex()
 
 
-def index_key(url: str) -> str:
-    """Return the key of an index or a direct URL: `index/<key>`, `url/<key>`.
-
-    As uv 0.5.31 to 0.13.8 make it; raises ValueError for what is no URL.
-    """
-    return cache_digest(canonical_url(url))
-
-
 def index_keys(url: str) -> frozenset[str]:
-    """Return the keys that any known uv makes of a URL.
+    """Return the keys that any known uv makes of an index or a direct URL.
+
+    They are the directories `index/<key>` and `url/<key>`.
 
     Only uv 0.5.31 to 0.13.8 undo escapes in the path, so a URL with some has two keys.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wheelferry.disk import Disk
 from wheelferry.errors import CacheError
+from wheelferry.uvcache.owner import check_owner
 from wheelferry.uvcache.place import ARCHIVES
 from wheelferry.uvcache.presence import Inspector
 
@@ -23,7 +24,7 @@ class Stage:
         disk: What changes the disk.
 
     Raises:
-        CacheError: `work` is on another filesystem than the cache.
+        CacheError: The cache is another user's, or `work` is on another filesystem.
     """
 
     def __init__(self, root: Path, work: Path, disk: Disk) -> None:
@@ -31,6 +32,7 @@ class Stage:
         self.work = work
         self.disk = disk
         self._made = 0
+        check_owner(self.root)
         existing = self.root
         while not existing.exists():
             existing = existing.parent

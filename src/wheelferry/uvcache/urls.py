@@ -19,11 +19,10 @@ _SECRET_NAME = re.compile(
 )
 _OPAQUE_CHARS = 20
 
-_STRING = struct.Struct("<Ii")
-"""How rkyv records a string of more than 8 bytes: its length, whose lowest 6 bits come
-first and 0b10 after them, and where it is, relative to this record."""
+_WORD_BYTES = 4
+"""rkyv records a string of more than 8 bytes in two words: its length, whose lowest 6
+bits come first and 0b10 after them, and where it is, relative to this record."""
 
-_ALIGNMENT = 4
 _MAX_URL_BYTES = 8192
 _URL = re.compile(rb"https?://[!#-;=?-\[\]_a-z~%]+", re.IGNORECASE)
 _SCHEME = re.compile(rb"https?://", re.IGNORECASE)
@@ -49,15 +48,15 @@ def find_urls(policy: bytes) -> tuple[str, ...]:
 def _recorded_urls(policy: bytes) -> dict[int, bytes]:
     """Return the strings that are URLs, by their place."""
     found: dict[int, bytes] = {}
-    for at in range(0, len(policy) - _STRING.size + 1, _ALIGNMENT):
-        word, offset = _STRING.unpack_from(policy, at)
-        start, size_bytes = at + offset, (word & 0x3F) | (word >> 8 << 6)
-        if (
-            word & 0xC0 == 0x80
-            and start >= 0
-            and start not in found
-            and start + size_bytes <= min(len(policy), start + _MAX_URL_BYTES)
-            and _SCHEME.match(policy, start, start + size_bytes)
+    starts = {match.start() for match in _SCHEME.finditer(policy)}
+    words = struct.unpack_from(f"<{len(policy) // _WORD_BYTES}i", policy)
+    for number, (word, offset) in enumerate(pairwise(words)):
+        start = number * _WORD_BYTES + offset
+        if start not in starts or start in found or word & 0xC0 != 0x80:
+            continue
+        size_bytes = (word & 0x3F) | ((word & 0xFFFFFFFF) >> 8 << 6)
+        if size_bytes <= min(len(policy) - start, _MAX_URL_BYTES) and _SCHEME.match(
+            policy, start, start + size_bytes
         ):
             found[start] = policy[start : start + size_bytes]
     return found

@@ -1,4 +1,6 @@
-"""Compare a wheel's tree with its RECORD.
+"""Compare a wheel's tree with the RECORD file in it.
+
+(What the store's catalog records of an entry is checked by `recordcheck`.)
 
 Pure.  A job can edit its virtual environment, and through the hardlinks the cache: this
 is what keeps such an edit out of the store.  It catches accidents, not an attacker, who
@@ -22,14 +24,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wheelferry.uvcache.wheelname import normalise_name
+from wheelferry.uvcache.wheelname import pick_dist_info
 
 UNLISTED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
 """Files of `.dist-info` that RECORD need not list, or not with a hash."""
 
 MAX_RECORD_BYTES: Final = 64 << 20
 
-_DIST_INFO: Final = ".dist-info"
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 
 
@@ -45,27 +46,19 @@ class Issue:
         return f"{self.path} {self.problem}"
 
 
-def find_dist_info(paths: Iterable[str]) -> str | None:
-    """Return the one top-level `*.dist-info` of a tree, or None."""
-    tops = {path.partition("/")[0] for path in paths if "/" in path}
-    found = [top for top in tops if top.endswith(_DIST_INFO)]
-    return found[0] if len(found) == 1 else None
+def find_dist_info(paths: Iterable[str], name: str | None = None) -> str | None:
+    """Return the one top-level `*.dist-info` of a tree, or None; see `pick_dist_info`."""
+    return pick_dist_info(
+        {path.partition("/")[0] for path in paths if "/" in path}, name
+    )
 
 
 def find_record(paths: Iterable[str], name: str) -> str | None:
-    """Return the path of a tree's RECORD, or None if it has none of that package.
-
-    `name` is normalised.  uv refuses a wheel whose `.dist-info` belongs to another.
-    """
+    """Return the path of a tree's RECORD, or None if it has none of that package."""
     known = set(paths)
-    dist_info = find_dist_info(known)
-    if dist_info is None:
-        return None
-    stem = dist_info.removesuffix(_DIST_INFO)
-    if normalise_name(stem.partition("-")[0]) != name:
-        return None
+    dist_info = find_dist_info(known, name)
     record = f"{dist_info}/RECORD"
-    return record if record in known else None
+    return record if dist_info and record in known else None
 
 
 def check_record(

@@ -14,9 +14,12 @@ from wheelferry.uvcache.entry import EntryInfo
 from wheelferry.uvcache.formats import Format
 from wheelferry.uvcache.place import ARCHIVES, link_content
 from wheelferry.uvcache.pointer import Pointer
-from wheelferry.uvcache.presence import Part, Presence
+from wheelferry.uvcache.presence import Inspector, Part, Presence
 from wheelferry.uvcache.stage import Stage
 from wheelferry.uvcache.wheelfile import write_wheel
+
+_OCCUPIED = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
+_TRIES = 5
 
 FILES = (Part.WHEEL, Part.METADATA, Part.POINTER)
 """The parts that are plain files, and are written in the staging area first."""
@@ -77,18 +80,30 @@ class Placer:
             raise NotADirectoryError(errno.ENOTDIR, text, full)
         self._plain.add(path)
 
-    def place_archive(self, staged: Path, archive_id: str) -> None:
-        """Rename a staged tree into the archive bucket.
+    def place_archive(self, staged: Path, archive_id: str, name: str) -> None:
+        """Rename a staged tree into the archive bucket, unless a good one is there.
 
-        Killed half way, where a broken archive was before there may be none: that is no
-        worse, and the next restore has it to do again.
+        That is another pull's, which may have made its pointer already: it stays where
+        it is.  Only what uv would fail on is moved aside; killed between the two
+        renames, there is none where a broken one was: that is no worse, and the next
+        restore has it to do again.
+
+        `name` is that of the package.
         """
         self.ensure_dir(ARCHIVES)
         target = f"{self._root}/{ARCHIVES}/{archive_id}"
-        if os.path.lexists(target):
-            # Without a RECORD, or from another pull this instant: no uv is using it.
-            self._disk.rename(target, self._stage.new_path("broken"))
-        self._disk.rename(staged, target)
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._disk.rename(staged, target)
+            except OSError as exc:
+                if exc.errno not in _OCCUPIED or not tries_left:
+                    raise
+            else:
+                return
+            if Inspector(self._stage.root).has_archive(archive_id, name):
+                return
+            with suppress(FileNotFoundError):  # another pull moved it
+                self._disk.rename(target, self._stage.new_path("broken"))
 
     def place_file(self, staged: Path, path: str, *, is_broken: bool) -> None:
         """Give a staged file its name in the cache, if that is free or of no use."""
