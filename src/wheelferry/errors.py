@@ -14,19 +14,15 @@ class WheelferryError(Exception):
     Args:
         message: What could not be done, with the path it was about.
         hint: What the reader can do about it, in the imperative.
-        context: What was going on, as in "while: planning pull".
     """
 
     reference: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
 
-    def __init__(
-        self, message: str, *, hint: str | None = None, context: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
-        self.context = context
 
 
 class ConfigError(WheelferryError):
@@ -48,13 +44,6 @@ class CacheNotFound(CacheError):
 
     reference = "cache-not-found"
     exit_code = 11
-
-
-class UnsupportedBucket(CacheError):
-    """The cache holds only buckets of a uv that this version does not know."""
-
-    reference = "unsupported-bucket"
-    exit_code = 12
 
 
 class CacheLocked(CacheError):

@@ -38,7 +38,14 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
             return code
 
         made = [
-            command(name, example=name, params=(DRY_RUN,), form=form, is_fail_open=soft)
+            command(
+                name,
+                example=name,
+                settings=("uv.versions",),
+                params=(DRY_RUN,),
+                form=form,
+                is_fail_open=soft,
+            )
             for name, form, soft in (
                 ("hard", Form.DOCUMENT, False),
                 ("soft", Form.LINES, True),
@@ -105,6 +112,14 @@ def test_fail_open_says_why(run: Run) -> None:
     )
 
 
+def test_fail_open_says_the_cause_once(run: Run) -> None:
+    """A message that has the operating system's words is not followed by them."""
+    error = StoreUnavailable("cannot write: [Errno 28] No space left on device")
+    error.__cause__ = OSError(28, "No space left on device", "/mnt/x")
+    _, _, err = run("soft", fails=error)
+    assert err.count("No space left") == 1
+
+
 @pytest.mark.parametrize(
     ("error", "code"), [(away(), 25), (ConfigError("x"), 2), (RuntimeError("y"), 70)]
 )
@@ -139,6 +154,28 @@ def test_usage_error_is_never_open(run: Run) -> None:
     assert (code, out) == (2, "")
     assert err.startswith("error[usage]: No such option")
     assert err.endswith("hint: see `wheelferry soft --help`\n")
+
+
+def test_plan_fails_open_under_the_command_s_name(run: Run) -> None:
+    """A dry run that gives up is called as it was typed."""
+    code, _, err = run("soft", "--dry-run", fails=away())
+    assert code == 0
+    assert err.startswith("warning: soft gave up")
+    _, _, err = run("soft", "--dry-run", "--json", fails=away())
+    assert json.loads(err)["type"] == "soft.failed"
+
+
+def test_wrong_value_of_a_flag_is_never_open(run: Run) -> None:
+    """A value that is none is wrong usage, as an unknown flag is: 2 in any case."""
+    code, _, err = run("soft", "--uv-version", "banana")
+    assert code == 2
+    assert err.startswith("error[usage]: --uv-version is 'banana', but must be")
+
+
+def test_named_file_that_is_gone_fails_open(run: Run) -> None:
+    """What a flag names is not the command line: it may be back for the next job."""
+    assert run("soft", "--config", "/nonexistent.toml")[0] == 0
+    assert run("soft", "--config", "/nonexistent.toml", "--strict")[0] == 2
 
 
 def test_usage_error_can_be_json(run: Run) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.forge import replace_records
+from tests.support.records import make_record
 from wheelferry import __version__
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -201,3 +203,189 @@ def test_journal_stream_is_recognised(tmp_path: Path) -> None:
             )
         outcomes.append(log.read_text().startswith("<3>error[usage]"))
     assert outcomes == [True, False]
+
+
+HOOKS = ["pull", "promote"]
+
+
+@pytest.mark.parametrize("command", HOOKS)
+@pytest.mark.parametrize(
+    "redirection", ["2>&-", "2>/dev/full", ">&- 2>&-", ">/dev/full"]
+)
+def test_job_goes_on_though_nobody_can_be_told(
+    tmp_path: Path, command: str, redirection: str
+) -> None:
+    """Closed streams, and a full disk under a log, make no hook fail."""
+    program = f"{sys.executable} -m wheelferry {command} --store {tmp_path}/away"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{program} {redirection}"],
+        env={
+            **os.environ,
+            "HOME": str(tmp_path),
+            "WHEELFERRY_TYPO": "x",
+        },
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_switched_off_needs_no_stderr(tmp_path: Path, redirection: str) -> None:
+    """Nothing to do is done, though the line that says so goes nowhere."""
+    program = f"{sys.executable} -m wheelferry status {redirection}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", program],
+        env={**os.environ, "HOME": str(tmp_path), "WHEELFERRY_DISABLE": "1"},
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+
+
+def test_strict_pull_tells_of_what_is_wrong_with_the_catalog(
+    run: Run, tmp_path: Path
+) -> None:
+    """A segment that cannot be read, and an entry that is ambiguous, are 3, and are told."""
+    store = tmp_path / "store"
+    argv = ["pull", "--uv-version", "0.11.8", "--store", str(store)]
+    argv += ["--cache", str(tmp_path / "c")]
+    run("init", str(store))
+    assert run(*argv, "--strict").returncode == 0
+
+    (store / "catalog" / f"{'0' * 64}.seg").write_bytes(b"damaged")
+    done = run(*argv, "--strict")
+    assert (done.returncode, "nothing to pull: 1 segment" in done.stdout) == (3, True)
+    assert run(*argv).returncode == 0
+
+    same = {"format_id": "wheels-v6/map", "shard": "pypi/six"}
+    records = [
+        make_record("six", "1.0", hashes=(f"sha256:{digit * 64}",), **same)
+        for digit in "ab"
+    ]
+    replace_records(store, records)
+    done = run(*argv, "--strict")
+    assert done.returncode == 3
+    assert done.stderr.startswith("warning: left: six 1.0")
+    done = run(*argv, "--json")
+    *_, event, summary = map(json.loads, done.stdout.splitlines())
+    assert (done.returncode, event["type"]) == (0, "entry.left")
+    assert [entry["fault"] for entry in summary["left"]] == [True]
+
+
+def test_data_that_is_lost_is_an_error(tmp_path: Path) -> None:
+    """A document that a full disk did not take is no success, but for a hook."""
+    program = f"{sys.executable} -m wheelferry config show --json >/dev/full"
+    done = subprocess.run(
+        ["/bin/sh", "-c", program],
+        env={**os.environ, "HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 74
+    assert done.stderr.startswith(b'{"schema": "wheelferry/error/1"')
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"), [(["pull"], 0), (["pull", "--strict"], 1), (["status"], 1)]
+)
+def test_job_goes_on_when_even_errors_cannot_be_shown(
+    tmp_path: Path, argv: list[str], code: int
+) -> None:
+    """Without memory for a message, say, a hook still does not fail."""
+    script = (
+        "import sys\n"
+        "from wheelferry.cli import app\n"
+        "sys.modules['wheelferry.cli.output'] = None\n"
+        "sys.argv[0] = 'wheelferry'\n"
+        "app.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *argv],
+        env={**os.environ, "HOME": str(tmp_path)},
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code
+
+
+def test_environment_of_a_job_does_not_reach_an_isolated_interpreter(
+    tmp_path: Path,
+) -> None:
+    """The hook as it is documented, `python -I -m`, starts whatever a job has set."""
+    (tmp_path / "click.py").write_text("raise SystemExit(9)")
+    evil = {"PYTHONPATH": str(tmp_path), "PYTHONIOENCODING": "x", "PYTHONHOME": "/x"}
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "wheelferry", "--version"],
+        env={**os.environ, **evil},
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_general_flags_may_come_first(run: Run) -> None:
+    """`wheelferry --json config show` is `wheelferry config show --json`."""
+    before, after = run("--json", "config", "show"), run("config", "show", "--json")
+    assert before.returncode == 0
+    assert json.loads(before.stdout) == json.loads(after.stdout)
+    quiet = run("-q", "pull", "--store", "/nonexistent", "-q")
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    both = run("--config", "/nonexistent.toml", "config", "show")
+    assert (both.returncode, "no configuration file" in both.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["promote", "status"])
+def test_cache_must_be_there(run: Run, tmp_path: Path, command: str) -> None:
+    """A cache that does not exist is no empty one: its path is wrong."""
+    store, cache = tmp_path / "store", tmp_path / "c"
+    run("init", str(store))
+    argv = (command, "--store", str(store), "--cache", str(cache))
+    done = run(*argv)
+    if command == "promote":
+        assert done.returncode == 0
+        assert f"there is no uv cache in {cache}" in done.stderr
+        done = run(*argv, "--strict")
+    assert done.returncode == 11
+    cache.write_text("")
+    strict = ["--strict"] if command == "promote" else []
+    assert run(*argv, *strict).returncode == 10
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["c", "store"]
+
+
+@pytest.mark.parametrize("argv", [("pull", "--dry-run"), ("status",)])
+def test_looking_leaves_no_trace(
+    run: Run, tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    """A plan and a status make no state directory, and leave nothing in /tmp."""
+    store, cache, temporary = (tmp_path / name for name in ("store", "c", "tmp"))
+    run("init", str(store))
+    temporary.mkdir()
+    cache.mkdir()
+    flags = ("--store", str(store), "--cache", str(cache))
+    done = run(*argv, *flags, TMPDIR=str(temporary))
+    assert done.returncode == 0
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["c", "store", "tmp"]
+    assert not list(temporary.iterdir())
+    assert run("pull", "--strict", *flags).returncode == 0
+    assert (tmp_path / "c.wheelferry").is_dir()
+
+
+def test_init_makes_no_store_where_one_is_away(run: Run, tmp_path: Path) -> None:
+    """The empty mount point of a share whose store's id is configured stays empty."""
+    store = tmp_path / "store"
+    store.mkdir()
+    config = {"WHEELFERRY_STORE_PATH": str(store), "WHEELFERRY_STORE_ID": "a" * 32}
+    for argv in (("init",), ("init", str(store))):
+        done = run(*argv, **config)
+        assert done.returncode == 21
+        assert "is the share mounted?" in done.stderr
+        assert "take store.id out of WHEELFERRY_STORE_ID" in done.stderr
+    assert not list(store.iterdir())
+    assert run("init", str(tmp_path / "other"), **config).returncode == 0
+    del config["WHEELFERRY_STORE_ID"]
+    assert run("init", **config).returncode == 0

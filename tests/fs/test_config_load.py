@@ -1,12 +1,13 @@
 """Sources of settings, one over the other."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from wheelferry.config import environment
-from wheelferry.config.load import Loaded, Setting, Source, load_config
+from wheelferry.config.load import Loaded, Setting, Source, WrongFlag, load_config
 from wheelferry.config.options import OPTIONS
 from wheelferry.errors import ConfigError
 
@@ -97,24 +98,24 @@ def test_stronger_source_wins(machine: Machine, tmp_path: Path) -> None:
         sources.append((value, found.source))
 
     named = tmp_path / "named.toml"
-    named.write_text('[uv]\nversions = ["0.3.0"]\n')
-    machine.system.write_text('[uv]\nversions = ["0.1.0"]\n')
+    named.write_text('[uv]\nversions = ["0.7.3"]\n')
+    machine.system.write_text('[uv]\nversions = ["0.7.1"]\n')
     look()
-    machine.user.write_text('[uv]\nversions = ["0.2.0"]\n')
+    machine.user.write_text('[uv]\nversions = ["0.7.2"]\n')
     look()
     look(config_file=named)
     look({"WHEELFERRY_CONFIG": str(named)})
-    variable = {"WHEELFERRY_UV_VERSIONS": "0.4.0"}
+    variable = {"WHEELFERRY_UV_VERSIONS": "0.7.4"}
     look(variable, config_file=named)
-    look(variable, {"uv.versions": ("0.5.0",)}, named)
+    look(variable, {"uv.versions": ("0.7.5",)}, named)
 
     assert sources == [
-        ("0.1.0", Source.SYSTEM),
-        ("0.2.0", Source.USER),
-        ("0.3.0", Source.FILE),
-        ("0.3.0", Source.FILE),
-        ("0.4.0", Source.VARIABLE),
-        ("0.5.0", Source.FLAG),
+        ("0.7.1", Source.SYSTEM),
+        ("0.7.2", Source.USER),
+        ("0.7.3", Source.FILE),
+        ("0.7.3", Source.FILE),
+        ("0.7.4", Source.VARIABLE),
+        ("0.7.5", Source.FLAG),
     ]
 
 
@@ -148,7 +149,7 @@ def test_system_file_is_final_for_protected(
     """No other file and no variable changes it, and one warning names each try."""
     option = OPTIONS[key]
     section, _, name = key.partition(".")
-    machine.system.write_text(f"[{section}]\n{name} = {option.kind.example}\n")
+    machine.system.write_text(f"[{section}]\n{name} = {option.example}\n")
     theirs = {
         "DIR": "/evil",
         "ID": "f" * 32,
@@ -207,6 +208,63 @@ def test_state_follows_the_cache_that_is_used(machine: Machine) -> None:
     assert loaded.config.cache.state == Path("/c/uv.wheelferry")
 
 
+def test_state_beside_a_final_cache_is_final(machine: Machine) -> None:
+    """A job cannot move this runner's files from beside the administrator's cache."""
+    machine.system.write_text('[cache]\npath = "/c/uv"\n')
+    machine.user.write_text('[cache]\nstate = "/evil"\n')
+    loaded = machine.load({"WHEELFERRY_CACHE_STATE": "/evil"})
+    found = setting(loaded, "cache.state")
+    assert (found.value, found.is_final) == (Path("/c/uv.wheelferry"), True)
+    assert len(loaded.warnings) == 2
+    machine.system.write_text('[cache]\npath = "/c/uv"\nstate = "/c/own"\n')
+    assert machine.load().config.cache.state == Path("/c/own")
+
+
+@pytest.mark.parametrize("state", ["c/uv", "c/uv/own", "link/own"])
+def test_state_inside_the_cache_is_refused(
+    machine: Machine, tmp_path: Path, state: str
+) -> None:
+    """There `uv cache clean` would delete it; also if a link leads there."""
+    cache = tmp_path / "c/uv"
+    cache.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(cache)
+    flags = {"cache.path": str(cache), "cache.state": str(tmp_path / state)}
+    with pytest.raises(ConfigError, match="is inside the cache"):
+        machine.load(flags=flags)
+    machine.load(flags={**flags, "cache.state": f"{cache}2"})
+
+
+def test_host_s_name_is_not_needed_where_a_name_is_set(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host whose name cannot be a runner's name can be given one."""
+    monkeypatch.setattr(environment, "find_host_name", lambda: "...")
+    machine.load({"WHEELFERRY_RUNNER_NAME": "r1"})
+    with pytest.raises(ConfigError, match="cannot be made into a runner name"):
+        machine.load()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("uv.versions", ("banana",)),
+        ("uv.versions", ("0.4.0",)),
+        ("pull.include", ("",)),
+        ("runner.name", "a/b"),
+        ("store.path", ""),
+    ],
+)
+def test_flag_that_is_no_value_is_wrong_usage(
+    machine: Machine, key: str, value: str | Sequence[str]
+) -> None:
+    """What a flag says is wrong in every run; the same in a file is not usage."""
+    with pytest.raises(WrongFlag, match=OPTIONS[key].flag or "-"):
+        machine.load(flags={key: value})
+    with pytest.raises(ConfigError) as caught:
+        machine.load({"WHEELFERRY_UV_VERSIONS": "banana"})
+    assert not isinstance(caught.value, WrongFlag)
+
+
 def test_relative_flag_is_from_the_working_directory(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +314,22 @@ def test_named_file_must_exist(machine: Machine, tmp_path: Path) -> None:
     """A file that was asked for by name and is absent is an error; others may be."""
     with pytest.raises(ConfigError, match="no configuration file"):
         machine.load(config_file=tmp_path / "absent.toml")
+
+
+def test_file_of_another_user_is_no_file(machine: Machine) -> None:
+    """A job with the HOME of root, under another number, has no file of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to be another user")
+    machine.user.write_text('[store]\npath = "/u"\n')
+    machine.user.chmod(0o600)
+    machine.system = Path("/nonexistent")
+    os.seteuid(65534)
+    try:
+        assert machine.load().config.store.path is None
+        with pytest.raises(ConfigError, match="cannot read"):
+            machine.load(config_file=machine.user)
+    finally:
+        os.seteuid(0)
 
 
 def test_unreadable_file_is_an_error(machine: Machine) -> None:

@@ -1,13 +1,16 @@
 """The pages in `docs/` say what the program does."""
 
 import inspect
+import re
+from pathlib import Path
 
 import click
 import pytest
 
 from tests.support import reference
 from wheelferry.cli.command import CommandWithExits
-from wheelferry.cli.group import COMMANDS, FAIL_OPEN
+from wheelferry.cli.group import COMMANDS
+from wheelferry.cli.words import FAIL_OPEN
 from wheelferry.errors import WheelferryError
 
 UPDATE = "run: python -m tests.support.reference"
@@ -26,8 +29,31 @@ def test_every_json_field_is_documented() -> None:
     documented = reference.documented_names()
     assert reference.encoded_names() - documented == set()
     general = {"schema", "type", "level", "message", "reference", "exit_code"}
-    general |= {"context", "cause", "hint", "error"}
+    general |= {"cause", "hint", "error"}
     assert documented - reference.encoded_names() - general == set()
+
+
+def test_every_finding_is_documented() -> None:
+    """docs/cli.md describes each finding of `verify`, and no other."""
+    assert reference.finding_names()
+    assert reference.documented_findings() == reference.finding_names()
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    """A link to another page names a file, and a heading that is in it."""
+    broken = []
+    for page in [*reference.ROOT.glob("*.md"), *reference.DOCS.glob("*.md")]:
+        for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", page.read_text()):
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            if not target.is_file() or (anchor and anchor not in _anchors(target)):
+                broken.append(f"{page.name}: {link}")
+    assert broken == []
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 def test_exit_code_belongs_to_one_class() -> None:

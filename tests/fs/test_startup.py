@@ -66,6 +66,7 @@ def test_switched_off_loads_next_to_nothing(tmp_path: Path) -> None:
         "wheelferry",
         "wheelferry.cli",
         "wheelferry.cli.app",
+        "wheelferry.cli.words",
         "wheelferry.config",
         "wheelferry.config.environment",
     }

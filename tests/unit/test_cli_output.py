@@ -138,24 +138,30 @@ def test_summary_is_the_last_line() -> None:
 
 def failure() -> StoreUnavailable:
     """Return an error with all its parts."""
-    error = StoreUnavailable(
-        "cannot list /mnt/wheels", hint="check the mount", context="planning pull"
-    )
+    error = StoreUnavailable("cannot list /mnt/wheels", hint="check the mount")
     error.__cause__ = OSError(116, "Stale file handle")
     return error
 
 
 def test_error_is_one_block() -> None:
-    """An error names what failed, meanwhile, why, and what to do."""
+    """An error names what failed, why, and what to do."""
     screen = Screen(verbosity=-2)
     screen.output.fail(failure())
     assert screen.err == (
         "error[store-unavailable]: cannot list /mnt/wheels\n"
-        "  while: planning pull\n"
         "  cause: [Errno 116] Stale file handle\n"
         "  hint: check the mount\n"
     )
     assert not screen.out
+
+
+def test_cause_is_said_once() -> None:
+    """A message that has the operating system's words already is not followed by them."""
+    error = StoreUnavailable("cannot write /mnt/x: [Errno 28] No space left on device")
+    error.__cause__ = OSError(28, "No space left on device", "/mnt/x")
+    screen = Screen()
+    screen.output.fail(error)
+    assert screen.err.count("No space left") == 1
 
 
 @pytest.mark.parametrize("form", [Form.DOCUMENT, Form.LINES])
@@ -170,7 +176,6 @@ def test_error_is_one_json_line(form: Form) -> None:
             "reference": "store-unavailable",
             "exit_code": 25,
             "message": "cannot list /mnt/wheels",
-            "context": "planning pull",
             "cause": "[Errno 116] Stale file handle",
             "hint": "check the mount",
         }
@@ -229,30 +234,44 @@ def test_bar_is_for_terminals() -> None:
         assert not screen.err + screen.out
 
 
-class ClosedPipe(io.StringIO):
-    """A stream whose reader has gone."""
+class Deaf(io.StringIO):
+    """A stream that takes nothing."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
 
     def write(self, text: str) -> int:
-        """Fail as a pipe does."""
+        """Fail."""
         del text
-        raise BrokenPipeError
+        raise self.error
 
 
-def test_reader_that_left_does_not_stop_the_work() -> None:
-    """Writing into a closed pipe is no error: nobody reads on, work goes on."""
-    style = Style(has_color=False, has_priorities=False, columns=None)
+@pytest.mark.parametrize(
+    ("stream", "is_lost"),
+    [
+        (Deaf(BrokenPipeError()), False),
+        (Deaf(OSError(28, "No space left on device")), True),
+        (None, False),
+    ],
+)
+def test_stream_that_takes_nothing_does_not_stop_the_work(
+    stream: io.StringIO | None, is_lost: bool
+) -> None:
+    """A reader that has gone, a full disk, and no stream at all: work goes on."""
     output = Output(
         "pull",
         form=Form.TEXT,
         verbosity=0,
-        style=style,
-        stdout=ClosedPipe(),
-        stderr=ClosedPipe(),
+        style=choose_style({}, stream),
+        stdout=stream,
+        stderr=stream,
     )
     output.text("x")
     output.say(Level.INFO, "x")
     output.text("y")
     output.close()
+    assert output.is_lost is is_lost
 
 
 class Terminal(io.StringIO):

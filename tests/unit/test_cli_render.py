@@ -1,10 +1,19 @@
 """Plans and reports, for people and for machines."""
 
-from wheelferry.cli import render_promote, render_pull, render_verify
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from wheelferry.cli import render_promote, render_pull, render_status, render_verify
+from wheelferry.cli.output import Form, Output, Style
+from wheelferry.cli.render_left import render_left, tell_left
 from wheelferry.ops.finding import Finding, Severity
 from wheelferry.ops.left import Left
 from wheelferry.ops.promote import PromotePlan, PromoteReport
 from wheelferry.ops.pull import PullPlan, PullReport
+from wheelferry.ops.status import FormatStatus, Status
 from wheelferry.ops.verify import VerifyReport
 from wheelferry.store.record import Digest, Identity
 from wheelferry.store.view import LightRecord, RecordRef
@@ -66,7 +75,80 @@ def test_pull_says_what_changed_with_numbers() -> None:
 def test_pull_says_when_there_is_nothing_to_do() -> None:
     """Nothing to do is said as such, with what is there already."""
     line = render_pull.render_report(pull_plan(0, held=7), PullReport(), 0.1)
-    assert line == "nothing to pull: 7 entries are in the cache already"
+    assert line == (
+        "nothing to pull: 7 entries are in the cache already;"
+        " 1 entry is left in the store (-v names them)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (PullPlan(wanted=(), held=(), left=(), fetched=()), "the store is empty"),
+        (
+            PullPlan(
+                wanted=(),
+                held=(),
+                left=(Left("a 1", "its name matches no include pattern"),) * 2,
+                fetched=(),
+                other_formats=3,
+            ),
+            (
+                "2 entries are left in the store (-v names them);"
+                " 3 entries are for other uv versions"
+            ),
+        ),
+        (
+            PullPlan(wanted=(), held=(), left=(), fetched=(), refused_segments=1),
+            "1 segment of the catalog could not be read",
+        ),
+    ],
+)
+def test_pull_says_why_there_is_nothing_to_do(plan: PullPlan, reason: str) -> None:
+    """An empty store, one for other uv versions and one left by rules are told apart."""
+    line = render_pull.render_report(plan, PullReport(), 0.1)
+    assert line == f"nothing to pull: {reason}"
+
+
+def test_pull_says_what_another_did() -> None:
+    """Of two pulls at once, the slower says why it has put so little into the cache."""
+    line = render_pull.render_report(
+        pull_plan(38), PullReport(present_meanwhile=38), 1.0
+    )
+    assert line == (
+        "pulled 0 of 38 entries, 0 B over the network (0 B unpacked), 1.0 s;"
+        " 38 were put there meanwhile"
+    )
+
+
+def test_left_is_summed_up_by_reason() -> None:
+    """What rules leave is counted; what is left by a fault is warned of instead."""
+    left = [
+        *(Left(f"p{number} 1", "its name matches no pattern") for number in range(30)),
+        Left("q 1", "its URL\n::error::"),
+        Left("r 1", "ambiguous", is_fault=True),
+    ]
+    assert render_left(left) == [
+        "left: 30 entries: its name matches no pattern",
+        "left: 1 entry: its URL\\n::error::",
+    ]
+
+
+@pytest.mark.parametrize("form", Form)
+def test_fault_is_warned_of(form: Form) -> None:
+    """What is left by a fault is a warning in each form; JSON has no line for the rest."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    style = Style(has_color=False, has_priorities=False, columns=None)
+    output = Output(
+        "pull", form=form, verbosity=1, style=style, stdout=stdout, stderr=stderr
+    )
+    tell_left(output, [Left("r 1", "ambiguous", is_fault=True), Left("q 1", "a rule")])
+    text = stdout.getvalue() + stderr.getvalue()
+    if form is Form.TEXT:
+        assert text == "warning: left: r 1: ambiguous\nleft: q 1: a rule\n"
+    else:
+        (line,) = map(json.loads, text.splitlines())
+        assert (line["type"], line["level"]) == ("entry.left", "warning")
 
 
 def test_pull_plan_has_bytes() -> None:
@@ -75,7 +157,7 @@ def test_pull_plan_has_bytes() -> None:
         "package  version  tags           packed  unpacked",
         "six      1.0      py3-none-any  4.0 MiB    16 MiB",
         "six      1.1      py3-none-any  4.0 MiB    16 MiB",
-        "left: a 1 (git): ambiguous\\n::error::",
+        "left: 1 entry: ambiguous\\n::error::",
         "would pull 2 entries, 8.0 MiB over the network (32 MiB unpacked)",
     ]
     plan = render_pull.encode_plan(pull_plan(2))
@@ -88,6 +170,55 @@ def test_promote_says_when_there_is_nothing_to_do() -> None:
     line = render_promote.render_report(plan, PromoteReport(), 0.1)
     assert line == "nothing to promote: 1 entry is in the store already"
     assert render_promote.render_plan(plan) == "would promote 0 entries, 0 B unpacked"
+    nothing = PromotePlan(candidates=(), in_store=0, restored=0, left=())
+    line = render_promote.render_report(nothing, PromoteReport(), 0.1)
+    assert line == "nothing to promote: the cache has no wheels that are known"
+    stays = PromotePlan(candidates=(), in_store=0, restored=0, left=(Left("a", "b"),))
+    line = render_promote.render_report(stays, PromoteReport(), 0.1)
+    assert line == "nothing to promote: 1 entry stays here (-v names them)"
+
+
+def test_status_has_bytes_of_both_directions() -> None:
+    """A row has what a promotion would pack, and what a pull would read."""
+    row = FormatStatus(
+        format_id="wheels-v6/map",
+        is_pulled=True,
+        cache=5,
+        restored=0,
+        store=7,
+        to_promote=2,
+        to_promote_bytes=9 * MIB,
+        to_pull=4,
+        to_pull_bytes=30 * MIB,
+    )
+    status = Status(
+        cache=Path("/c"),
+        store="/s",
+        store_id="0" * 32,
+        runner="r",
+        segments=1,
+        records=7,
+        packs=7,
+        pack_bytes=MIB,
+        tree_bytes=MIB,
+        formats=(row,),
+        unknown=(),
+    )
+    _, _, _, _, head, line, *_ = render_status.render_status(status).splitlines()
+    assert head.split() == (
+        [
+            "format",
+            "cache",
+            "store",
+            "to",
+            "promote",
+            "unpacked",
+            "to",
+            "pull",
+            "packed",
+        ]
+    )
+    assert line.split()[3:] == ["2", "9.0", "MiB", "4", "30", "MiB"]
 
 
 def test_verify_names_each_finding() -> None:

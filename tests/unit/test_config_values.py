@@ -53,6 +53,7 @@ def test_pattern_is_normalised_as_names_are() -> None:
         (values.INDEXES, "example.com"),
         (values.KINDS, "wheel"),
         (values.VERSIONS, "0.9"),
+        (values.VERSIONS, "0.4.0"),
         (values.VERSIONS, "0.9.30rc1\n"),
         (values.RUNNER, "../../etc"),
         (values.RUNNER, "-x"),
@@ -63,6 +64,12 @@ def test_value_of_another_form_is_refused(kind: values.ValueKind, text: str) -> 
     """What is not of the form that is documented raises ValueError."""
     with pytest.raises(ValueError, match=r"\w"):
         parse_strings(kind, [text], HOME)
+
+
+def test_version_before_all_formats_is_refused_with_the_first() -> None:
+    """A uv version that no known format is of would pull nothing, without a word."""
+    with pytest.raises(ValueError, match=r"0\.5\.14 or later"):
+        parse_strings(values.VERSIONS, ["0.4.0"], HOME)
 
 
 def test_kinds_are_those_of_the_cache() -> None:
@@ -105,7 +112,7 @@ def test_toml_list_must_be_an_array_of_strings(value: object) -> None:
 def test_examples_of_the_reference_are_valid(key: str) -> None:
     """The example that the reference shows for a setting is a value for it."""
     kind = OPTIONS[key].kind
-    value = tomllib.loads(f"x = {kind.example}")["x"]
+    value = tomllib.loads(f"x = {OPTIONS[key].example}")["x"]
     rendered = render_value(parse_toml(kind, value, HOME))
     assert tomllib.loads(f"x = {rendered}")["x"] is not None
 

@@ -133,7 +133,7 @@ def test_program_does_the_main_job_under_a_strict_umask(
     planned = {key: promoted.summary[key] for key in ("planned", "promoted", "left")}
     assert planned == {"planned": 7, "promoted": 7, "left": []}
     planned = {key: pulled.summary[key] for key in ("planned", "restored", "left")}
-    assert planned == {"planned": 7, "restored": 7, "left": 0}
+    assert planned == {"planned": 7, "restored": 7, "left": []}
     assert modes(b) == {
         "directory": {"0o700"},
         "file": {"0o600"},

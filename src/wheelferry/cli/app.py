@@ -7,6 +7,7 @@ looked at before click is loaded, and click before a command's own modules.
 import sys
 from collections.abc import Mapping, Sequence
 
+from wheelferry.cli.words import find_words, is_fail_open
 from wheelferry.config import environment
 
 _STILL_RUN = frozenset({"--version", "--help", "-h"})
@@ -18,12 +19,20 @@ def main() -> None:
     Two measured shortcuts, 9 of 64 ms for a `pull` with nothing to do: no garbage is
     looked for while modules load (they make none), and the interpreter is not taken
     apart at the end (all that matters is closed and flushed before).
+
+    What even `run` cannot deal with, such as no memory left, harms no job either.
     """
     import gc
     import os
 
     gc.set_threshold(50_000, 20, 20)
-    code = run(sys.argv[1:], environment.read_environ())
+    argv = sys.argv[1:]
+    try:
+        code = run(argv, environment.read_environ())
+    except Exception:
+        if not is_fail_open(argv):
+            raise
+        code = 0
     os._exit(code)
 
 
@@ -35,8 +44,7 @@ def run(
 ) -> int:
     """Run one command line and return its exit code; whatever happens is shown."""
     if environment.is_disabled(environ) and not _is_harmless(argv):
-        sys.stderr.write(f"wheelferry: off by {environment.DISABLE}; nothing done\n")
-        sys.stderr.flush()
+        _say(f"wheelferry: off by {environment.DISABLE}; nothing done\n")
         return 0
     if "_WHEELFERRY_COMPLETE" in environ:
         return _complete()
@@ -53,7 +61,18 @@ def run(
 
 
 def _is_harmless(argv: Sequence[str]) -> bool:
-    return not _STILL_RUN.isdisjoint(argv) or list(argv[:2]) == ["config", "show"]
+    is_show = find_words(argv)[:2] == ["config", "show"]
+    return is_show or not _STILL_RUN.isdisjoint(argv)
+
+
+def _say(text: str) -> None:
+    """Write to stderr, if there is one and it takes anything."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+    except OSError:
+        pass  # there is nobody to be told
 
 
 def _complete() -> int:

@@ -1,6 +1,6 @@
 """Make a click command of a function that takes a `Session` and returns an exit code."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import click
@@ -12,7 +12,7 @@ from wheelferry.config.options import OPTIONS
 
 Body: TypeAlias = Callable[..., int]
 
-_ALWAYS = (
+ALWAYS = (
     click.Option(
         ["--config", "config_file"],
         metavar="FILE",
@@ -30,6 +30,7 @@ _ALWAYS = (
         help="Say each step, and show tracebacks.",
     ),
 )
+"""Flags of every command; they may stand before the command as well."""
 DRY_RUN = click.Option(
     ["--dry-run", "is_dry_run"],
     is_flag=True,
@@ -90,7 +91,9 @@ def command(
             is_strict: bool = False,
             **rest: Any,
         ) -> int:
-            process = click.get_current_context().find_object(Process)
+            context = click.get_current_context()
+            before = context.find_root().params
+            process = context.find_object(Process)
             if process is None:
                 raise TypeError("a command needs a Process as its context's object")
             process.is_fail_open = is_fail_open and not is_strict
@@ -98,15 +101,15 @@ def command(
             json_form = Form.DOCUMENT if is_plan else form
             output = process.open_output(
                 f"{name.replace(' ', '-')}{'-plan' if is_plan else ''}",
-                form=json_form if as_json else Form.TEXT,
-                verbosity=verbose - quiet,
+                form=json_form if as_json or before.get("as_json") else Form.TEXT,
+                verbosity=verbose - quiet + _verbosity(before),
             )
             flags = {key: rest.pop(_parameter(key)) for key in settings}
             session = open_session(
                 process,
                 output,
-                {key: value for key, value in flags.items() if value},
-                config_file=config_file,
+                {k: v for k, v in flags.items() if v is not None and v != ()},
+                config_file=config_file or before.get("config_file"),
                 is_strict=is_strict,
             )
             return body(session, **rest)
@@ -119,7 +122,7 @@ def command(
                 *params,
                 *map(_option, settings),
                 *([_STRICT] if is_fail_open else []),
-                *_ALWAYS,
+                *ALWAYS,
             ],
             example=example,
             exit_help=exits.HELP_FAIL_OPEN if is_fail_open else exits.HELP,
@@ -139,6 +142,10 @@ def run_command(group: click.Command, argv: Sequence[str], process: Process) -> 
     return result if isinstance(result, int) else exits.DONE
 
 
+def _verbosity(params: Mapping[str, Any]) -> int:
+    return int(params.get("verbose", 0)) - int(params.get("quiet", 0))
+
+
 def _option(key: str) -> click.Option:
     option = OPTIONS[key]
     if option.flag is None:
@@ -155,4 +162,4 @@ def _parameter(key: str) -> str:
     return key.replace(".", "_")
 
 
-__all__ = ["DRY_RUN", "CommandWithExits", "command", "run_command"]
+__all__ = ["ALWAYS", "DRY_RUN", "CommandWithExits", "command", "run_command"]

@@ -6,10 +6,13 @@ import click
 
 from wheelferry.cli import exits
 from wheelferry.cli.command import run_command
-from wheelferry.cli.group import FAIL_OPEN, GROUP
-from wheelferry.cli.output import Form, Output
+from wheelferry.cli.group import GROUP
+from wheelferry.cli.output import Form, Output, find_cause
 from wheelferry.cli.session import Process
+from wheelferry.cli.words import is_fail_open
+from wheelferry.config.load import WrongFlag
 from wheelferry.errors import WheelferryError
+from wheelferry.events import Level
 
 
 class Usage(WheelferryError):
@@ -17,6 +20,13 @@ class Usage(WheelferryError):
 
     reference = "usage"
     exit_code = exits.USAGE
+
+
+class OutputLost(WheelferryError):
+    """What was asked for could not be written to stdout."""
+
+    reference = "output"
+    exit_code = exits.OUTPUT_LOST
 
 
 class Interrupted(WheelferryError):
@@ -40,27 +50,39 @@ def run_guarded(
 
     A command that fails open (see `command`) turns all of it but wrong usage and an
     interruption into a warning: a job must be no worse off for our having been there,
-    be the cause a dead share, a broken configuration file or a fault of our own.
+    be the cause a dead share, a broken configuration file or a fault of our own.  Wrong
+    usage is what the command line alone shows, and so is the same in every run.
     """
     try:
         code = run_command(group, argv, process)
     except click.exceptions.NoArgsIsHelpError as exc:
-        process.stderr.write(f"{exc.format_message()}\n")
+        _output(process, argv).say(Level.INFO, exc.format_message(), keep="\n")
         code = exits.USAGE
     except click.UsageError as exc:
         code = _fail(process, argv, _usage(exc), is_fail_open=False)
     except (KeyboardInterrupt, click.Abort):
         stop = Interrupted("interrupted; whatever was complete stays")
         code = _fail(process, argv, stop, is_fail_open=False)
+    except WrongFlag as exc:
+        code = _fail(
+            process, argv, Usage(exc.message, hint=exc.hint), is_fail_open=False
+        )
     except WheelferryError as exc:
         _trace(process, argv, exc)
         code = _fail(process, argv, exc, is_fail_open=process.is_fail_open)
     except Exception as exc:  # noqa: BLE001 - shown, with a report
-        is_fail_open = _is_fail_open(process, argv)
+        is_open = is_fail_open(argv)  # though its module may not even load
+        if process.output is not None:
+            is_open = process.is_fail_open
         _trace(process, argv, exc)
         error = _unexpected(exc, argv, process)
-        code = _fail(process, argv, error, is_fail_open=is_fail_open)
-    _output(process, argv).close()
+        code = _fail(process, argv, error, is_fail_open=is_open)
+    output = _output(process, argv)
+    output.close()
+    if output.is_lost and code == exits.DONE and not process.is_fail_open:
+        lost = OutputLost("cannot write to stdout", hint="is its disk full?")
+        code = _fail(process, argv, lost, is_fail_open=False)
+        output.close()
     return code
 
 
@@ -75,23 +97,17 @@ def _fail(
     if not is_fail_open:
         output.fail(error)
         return error.exit_code
-    cause = f" ({error.__cause__})" if error.__cause__ else ""
+    name = output.name.removesuffix("-plan")
+    cause = f" ({text})" if (text := find_cause(error)) else ""
     hint = f"; {error.hint}" if error.hint else ""
     output.warn(
-        f"{output.name} gave up, the job can go on: {error.message}{cause}{hint}",
-        reference=f"{output.name}.failed",
+        f"{name} gave up, the job can go on: {error.message}{cause}{hint}",
+        reference=f"{name}.failed",
     )
     if output.form is not Form.TEXT:
         body = {"error": error.reference, "message": error.message}
         output.summary("", body)
     return exits.DONE
-
-
-def _is_fail_open(process: Process, argv: Sequence[str]) -> bool:
-    if process.output is not None:
-        return process.is_fail_open
-    # The command's module could not be imported, as on a runner half upgraded.
-    return "--strict" not in argv and not FAIL_OPEN.isdisjoint(argv[:1])
 
 
 def _output(process: Process, argv: Sequence[str]) -> Output:

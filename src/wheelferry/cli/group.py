@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from wheelferry import __version__
+from wheelferry.cli.command import ALWAYS
 
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -21,9 +22,6 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Names of the commands and what they do; `commands/<name>.py` has `COMMAND`."""
-
-FAIL_OPEN: Final = frozenset({"promote", "pull"})
-"""Commands that run around jobs: even one that cannot be imported must not harm them."""
 
 _PACKAGE: Final = "wheelferry.cli.commands"
 
@@ -82,7 +80,8 @@ GROUP: Final = LazyGroup(
             expose_value=False,
             callback=_print_version,
             help="Show the version and exit.",
-        )
+        ),
+        *ALWAYS,
     ],
     context_settings={"help_option_names": ["-h", "--help"]},
 )

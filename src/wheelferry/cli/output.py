@@ -5,7 +5,7 @@ Whatever is said for people goes through `printable`, since it may be hostile.
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from io import TextIOWrapper
 from typing import IO, Final, TypeAlias
@@ -52,6 +52,33 @@ class Style:
         """Width of the terminal that a bar can be drawn on, if any."""
 
 
+class _Stream:
+    """A stream that cannot fail: work is not broken off because nobody can be told."""
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        self._stream = stream
+        self.is_lost = False
+        """Whether something was not written, other than to a reader that has gone."""
+
+    def write(self, text: str) -> None:
+        """Write, if the stream still takes anything."""
+        if self._stream is not None:
+            self._try(self._stream.write, text)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        if self._stream is not None:
+            self._try(self._stream.flush)
+
+    def _try(self, function: Callable[..., object], *args: str) -> None:
+        try:
+            function(*args)
+        except BrokenPipeError:
+            self._stream = None
+        except OSError:  # such as a full disk under a log file
+            self._stream, self.is_lost = None, True
+
+
 class Output:
     """Everything that a run says.
 
@@ -70,17 +97,27 @@ class Output:
         form: Form,
         verbosity: int,
         style: Style,
-        stdout: IO[str],
-        stderr: IO[str],
+        stdout: IO[str] | None,
+        stderr: IO[str] | None,
     ) -> None:
         self.name = name
         self.form = form
         self._least = Level.INFO - 10 * verbosity
         self._style = style
-        self._stdout: IO[str] | None = stdout
-        self._stderr: IO[str] | None = stderr
+        self._stdout = _Stream(stdout)
+        self._stderr = _Stream(stderr)
         self._is_bar_drawn = False
         self._drawn_s = float("-inf")
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether people want each detail."""
+        return self._least <= Level.DEBUG
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether data did not get to stdout, and not because nobody read on."""
+        return self._stdout.is_lost
 
     def emit(self, event: Event) -> None:
         """Say or show an event: the `Sink` for operations."""
@@ -100,8 +137,11 @@ class Output:
             elif event.level >= self._least:
                 self._talk(self._encode("event", line), event.level)
 
-    def say(self, level: Level, message: str) -> None:
-        """Say a line to people, if they want to hear of that level."""
+    def say(self, level: Level, message: str, *, keep: str = "") -> None:
+        """Say a line to people, if they want to hear of that level.
+
+        Characters of `keep` are written as they are.
+        """
         if level < self._least:
             return
         if level >= Level.ERROR:
@@ -109,7 +149,7 @@ class Output:
         elif level >= Level.WARNING:
             message = f"{self._paint(_YELLOW, 'warning')}: {printable(message)}"
         else:
-            message = printable(message)
+            message = printable(message, keep=keep)
         self._talk(message, level)
 
     def warn(self, message: str, *, reference: str = "warning") -> None:
@@ -142,37 +182,35 @@ class Output:
 
     def fail(self, error: WheelferryError) -> None:
         """Write a fatal error to stderr: one block for people, one line as JSON."""
-        cause = "" if error.__cause__ is None else str(error.__cause__)
         if self.form is not Form.TEXT:
             line = {
                 "type": "error",
                 "reference": error.reference,
                 "exit_code": error.exit_code,
                 "message": error.message,
-                "context": error.context,
-                "cause": cause or None,
+                "cause": None if error.__cause__ is None else str(error.__cause__),
                 "hint": error.hint,
             }
             self._talk(self._encode("error", line), Level.ERROR)
             return
         block = [f"{self._paint(_RED, f'error[{error.reference}]')}: "]
         block[0] += printable(error.message)
-        parts = (("while", error.context), ("cause", cause), ("hint", error.hint))
+        parts = (("cause", find_cause(error)), ("hint", error.hint))
         block += [f"  {name}: {printable(part)}" for name, part in parts if part]
         for line_text in block:
             self._talk(line_text, Level.ERROR)
 
     def trace(self, text: str) -> None:
         """Write a traceback to stderr, for people who gave `-v`."""
-        if self.form is Form.TEXT and self._least <= Level.DEBUG:
+        if self.form is Form.TEXT and self.is_verbose:
             for line in text.splitlines():
                 self._talk(printable(line), Level.DEBUG)
 
     def close(self) -> None:
         """Take a bar away and flush both streams."""
         self._clear_bar()
-        self._stdout = _flush(self._stdout)
-        self._stderr = _flush(self._stderr)
+        self._stdout.flush()
+        self._stderr.flush()
 
     def _print_json(self, body: Json) -> None:
         self._put(self._encode(self.name, body))
@@ -185,14 +223,14 @@ class Output:
 
     def _put(self, text: str) -> None:
         self._clear_bar()
-        self._stdout = _write(self._stdout, f"{text}\n")
+        self._stdout.write(f"{text}\n")
 
     def _talk(self, text: str, level: Level) -> None:
         self._clear_bar()
         prefix = ""
         if self._style.has_priorities:
             prefix = next((p for least, p in _PRIORITIES if level >= least), "<7>")
-        self._stderr = _write(self._stderr, f"{prefix}{text}\n")
+        self._stderr.write(f"{prefix}{text}\n")
 
     def _paint(self, color: str, text: str) -> str:
         return f"{color}{text}{_PLAIN}" if self._style.has_color else text
@@ -203,17 +241,30 @@ class Output:
         now_s = clock.monotonic_s()
         if now_s - self._drawn_s >= REDRAW_S:
             line = printable(render_bar(event, self._style.columns))
-            self._stderr = _write(self._stderr, f"{CLEAR}{line}")
+            self._stderr.write(f"{CLEAR}{line}")
             self._is_bar_drawn, self._drawn_s = True, now_s
 
     def _clear_bar(self) -> None:
         if self._is_bar_drawn:
-            self._stderr = _write(self._stderr, CLEAR)
+            self._stderr.write(CLEAR)
             self._is_bar_drawn, self._drawn_s = False, float("-inf")
 
 
-def choose_style(environ: Mapping[str, str], stderr: IO[str]) -> Style:
+def find_cause(error: WheelferryError) -> str:
+    """Return the cause of an error in words, or "" if its message has them already."""
+    cause = error.__cause__
+    if cause is None or (
+        isinstance(cause, OSError) and (cause.strerror or "") in error.message
+    ):
+        return ""
+    text = str(cause)
+    return "" if text in error.message else text
+
+
+def choose_style(environ: Mapping[str, str], stderr: IO[str] | None) -> Style:
     """Return how lines on `stderr` are to look."""
+    if stderr is None:
+        return Style(has_color=False, has_priorities=False, columns=None)
     is_terminal = stderr.isatty()
     has_priorities = not is_terminal and _is_journal(environ, stderr)
     if environ.get("NO_COLOR"):
@@ -230,8 +281,11 @@ def choose_style(environ: Mapping[str, str], stderr: IO[str]) -> Style:
     )
 
 
-def standard_streams() -> tuple[IO[str], IO[str]]:
-    """Return stdout and stderr: line by line, and unable to fail on a character."""
+def standard_streams() -> tuple[IO[str] | None, IO[str] | None]:
+    """Return stdout and stderr: line by line, and unable to fail on a character.
+
+    None stands for one that the process was started without.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
@@ -256,27 +310,3 @@ def _is_journal(environ: Mapping[str, str], stderr: IO[str]) -> bool:
     except (OSError, ValueError):  # no descriptor: a stream in memory
         return False
     return named == f"{status.st_dev}:{status.st_ino}"
-
-
-def _write(stream: IO[str] | None, text: str) -> IO[str] | None:
-    """Write, and return the stream; None once its reader has gone.
-
-    Work is not broken off because nobody reads about it any more.
-    """
-    if stream is None:
-        return None
-    try:
-        stream.write(text)
-    except BrokenPipeError:
-        return None
-    return stream
-
-
-def _flush(stream: IO[str] | None) -> IO[str] | None:
-    if stream is None:
-        return None
-    try:
-        stream.flush()
-    except BrokenPipeError:
-        return None
-    return stream

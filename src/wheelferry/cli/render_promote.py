@@ -3,7 +3,7 @@
 Pure.  `docs/json.md` describes the fields.
 """
 
-from wheelferry.cli.render_left import encode_left, render_left
+from wheelferry.cli.render_left import encode_failed, encode_left, render_left
 from wheelferry.cli.units import count, format_bytes, format_seconds, render_table
 from wheelferry.ops.promote import PromotePlan, PromoteReport
 
@@ -54,17 +54,19 @@ def encode_report(
     plan: PromotePlan, report: PromoteReport, duration_s: float
 ) -> dict[str, object]:
     """Return the fields of the summary."""
+    stopped_by = report.stopped_by
     return {
         "planned": len(plan.candidates),
         "promoted": len(report.promoted),
-        "rejected": encode_left(report.rejected),
+        "rejected": encode_failed(report.rejected),
         "in_store": plan.in_store,
         "restored": plan.restored,
-        "left": len(plan.left),
+        "left": encode_left(plan.left),
         "segments": report.segments,
         "bytes_written": report.bytes_written,
         "tree_bytes": _tree_bytes(report),
         "packs_shared": report.packs_shared,
+        "stopped_by": stopped_by.reference if stopped_by else None,
         "duration_s": round(duration_s, 3),
     }
 
@@ -73,13 +75,23 @@ def render_report(plan: PromotePlan, report: PromoteReport, duration_s: float) -
     """Return the one line that says what changed."""
     planned = len(plan.candidates)
     if not planned:
-        known = count(plan.in_store + plan.restored, "entry is", "entries are")
-        return f"nothing to promote: {known} in the store already"
+        return f"nothing to promote: {_why_nothing(plan)}"
     return (
         f"promoted {len(report.promoted)} of {count(planned, 'entry', 'entries')},"
         f" {_size(report.bytes_written)} over the network"
         f" ({_size(_tree_bytes(report))} unpacked), {format_seconds(duration_s)}"
     )
+
+
+def _why_nothing(plan: PromotePlan) -> str:
+    parts = []
+    if known := plan.in_store + plan.restored:
+        parts.append(f"{count(known, 'entry is', 'entries are')} in the store already")
+    if left := len(plan.left):
+        parts.append(
+            f"{count(left, 'entry stays', 'entries stay')} here (-v names them)"
+        )
+    return "; ".join(parts) or "the cache has no wheels that are known"
 
 
 def _tree_bytes(report: PromoteReport) -> int:

@@ -3,7 +3,7 @@
 Pure.  `docs/json.md` describes the fields.
 """
 
-from wheelferry.cli.render_left import encode_left, render_left
+from wheelferry.cli.render_left import encode_failed, encode_left, render_left
 from wheelferry.cli.units import count, format_bytes, format_seconds, render_table
 from wheelferry.ops.pull import PullPlan, PullReport
 
@@ -27,6 +27,8 @@ def encode_plan(plan: PullPlan) -> dict[str, object]:
         "fetch_bytes": plan.fetch_bytes,
         "tree_bytes": plan.tree_bytes,
         "present": plan.present,
+        "other_formats": plan.other_formats,
+        "refused_segments": plan.refused_segments,
         "left": encode_left(plan.left),
     }
 
@@ -63,9 +65,12 @@ def encode_report(
     return {
         "planned": len(plan.wanted),
         "restored": len(report.restored),
-        "failed": encode_left(report.failed),
+        "failed": encode_failed(report.failed),
         "present": plan.present,
-        "left": len(plan.left),
+        "present_meanwhile": report.present_meanwhile,
+        "other_formats": plan.other_formats,
+        "refused_segments": plan.refused_segments,
+        "left": encode_left(plan.left),
         "bytes_read": report.bytes_read,
         "tree_bytes": report.tree_bytes,
         "stopped_by": stopped_by.reference if stopped_by else None,
@@ -77,10 +82,31 @@ def render_report(plan: PullPlan, report: PullReport, duration_s: float) -> str:
     """Return the one line that says what changed."""
     planned = len(plan.wanted)
     if not planned:
-        known = count(plan.present, "entry is", "entries are")
-        return f"nothing to pull: {known} in the cache already"
+        return f"nothing to pull: {_why_nothing(plan)}"
+    meanwhile = ""
+    if number := report.present_meanwhile:
+        was = "was" if number == 1 else "were"
+        meanwhile = f"; {number} {was} put there meanwhile"
     return (
         f"pulled {len(report.restored)} of {count(planned, 'entry', 'entries')},"
         f" {format_bytes(report.bytes_read)} over the network"
         f" ({format_bytes(report.tree_bytes)} unpacked), {format_seconds(duration_s)}"
+        f"{meanwhile}"
     )
+
+
+def _why_nothing(plan: PullPlan) -> str:
+    reasons = (
+        (plan.present, "in the cache already"),
+        (len(plan.left), "left in the store (-v names them)"),
+        (plan.other_formats, "for other uv versions"),
+    )
+    parts = [f"{_are(number)} {where}" for number, where in reasons if number]
+    if plan.refused_segments:
+        refused = count(plan.refused_segments, "segment")
+        parts.append(f"{refused} of the catalog could not be read")
+    return "; ".join(parts) or "the store is empty"
+
+
+def _are(number: int) -> str:
+    return count(number, "entry is", "entries are")

@@ -27,6 +27,7 @@ def encode_status(status: Status) -> dict[str, object]:
                 "is_pulled": row.is_pulled,
                 "restored": row.restored,
                 "to_promote": row.to_promote,
+                "to_promote_bytes": row.to_promote_bytes,
                 "to_pull": row.to_pull,
                 "to_pull_bytes": row.to_pull_bytes,
             }
@@ -44,18 +45,19 @@ def render_status(status: Status) -> str:
             str(row.cache),
             str(row.store),
             str(row.to_promote),
+            format_bytes(row.to_promote_bytes),
             str(row.to_pull) if row.is_pulled else "not for this uv",
             format_bytes(row.to_pull_bytes),
         )
         for row in status.formats
     ]
-    header = ("format", "cache", "store", "to promote", "to pull", "packed")
+    header = ("format", "cache", "store", "to promote", "unpacked", "to pull", "packed")
     lines = [
         f"cache  {status.cache}",
         f"store  {status.store} (id {status.store_id})",
         f"runner {status.runner}",
         "",
-        render_table(rows, header=header, right=(1, 2, 3, 4, 5)),
+        render_table(rows, header=header, right=(1, 2, 3, 4, 5, 6)),
         "",
     ]
     lines.append(

@@ -16,8 +16,8 @@ class Process:
     Args:
         environ: The environment.
         system_file: The administrator's configuration file.
-        stdout: Where data goes.
-        stderr: Where talk goes.
+        stdout: Where data goes, if anywhere.
+        stderr: Where talk goes, if anywhere.
     """
 
     def __init__(
@@ -25,8 +25,8 @@ class Process:
         *,
         environ: Mapping[str, str],
         system_file: str,
-        stdout: IO[str],
-        stderr: IO[str],
+        stdout: IO[str] | None,
+        stderr: IO[str] | None,
     ) -> None:
         self.environ = environ
         self.system_file = system_file

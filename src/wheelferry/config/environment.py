@@ -46,25 +46,16 @@ def find_account_home() -> str:
         return "/"
 
 
-def find_uv_cache(environ: Mapping[str, str]) -> tuple[str, str | None]:
-    """Return where uv keeps its cache, and the variable that says so.
-
-    As uv has it: `UV_CACHE_DIR`, else `$XDG_CACHE_HOME/uv` if that is absolute, else
-    `~/.cache/uv`.
-    """
-    if path := environ.get("UV_CACHE_DIR"):
-        return os.path.abspath(path), "UV_CACHE_DIR"  # noqa: PTH100 - pathlib has no such
-    xdg = environ.get("XDG_CACHE_HOME", "")
-    if xdg.startswith("/"):
-        return f"{xdg.rstrip('/')}/uv", "XDG_CACHE_HOME"
-    return f"{find_home(environ).rstrip('/')}/.cache/uv", None
-
-
 def find_user_file(environ: Mapping[str, str]) -> str:
     """Return the path of the user's own configuration file, which need not exist."""
+    return f"{find_config_home(environ)}/wheelferry/config.toml"
+
+
+def find_config_home(environ: Mapping[str, str]) -> str:
+    """Return the directory of a user's configuration files, as XDG has it."""
     xdg = environ.get("XDG_CONFIG_HOME", "")
     root = xdg if xdg.startswith("/") else f"{find_home(environ).rstrip('/')}/.config"
-    return f"{root.rstrip('/')}/wheelferry/config.toml"
+    return root.rstrip("/")
 
 
 def find_path_dirs(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -10,11 +10,15 @@ from wheelferry.errors import ConfigError
 _SECTIONS = tuple(dict.fromkeys(key.partition(".")[0] for key in OPTIONS))
 
 
-def load_file(path: str, *, home: str, is_required: bool) -> Mapping[str, Value]:
+ABSENT = (FileNotFoundError, NotADirectoryError)
+
+
+def load_file(
+    path: str, *, home: str, absent: tuple[type[OSError], ...]
+) -> Mapping[str, Value]:
     """Return the values that a file sets, by key; `~/` means `home`.
 
-    A file that is absent, or in a place we may not look into, sets nothing, unless it
-    was asked for by name.
+    A file that cannot be opened for one of the reasons `absent` sets nothing.
 
     Raises:
         ConfigError: The file cannot be read, is not TOML, or has something in it that
@@ -23,9 +27,9 @@ def load_file(path: str, *, home: str, is_required: bool) -> Mapping[str, Value]
     try:
         with open(path, "rb") as stream:  # noqa: PTH123 - no pathlib needed for this
             data = stream.read()
-    except (FileNotFoundError, NotADirectoryError) as exc:
-        if not is_required:
-            return {}
+    except absent:
+        return {}
+    except ABSENT as exc:
         raise ConfigError(
             f"there is no configuration file {path}",
             hint="--config and WHEELFERRY_CONFIG must name a file that exists",

@@ -8,7 +8,8 @@ the system file says of a *protected* setting is final:
   goes on with the administrator's value: a hook must not fail, nor obey, because of what
   a job has put into its environment.
 * A flag that says otherwise is an error: whoever typed it would be misled by a run
-  that uses another store or cache than the one they named.
+  that uses another store or cache than the one they named.  It is no wrong usage, which
+  no command forgives: what a hook says may have been right before the file changed.
 
 A `WHEELFERRY_*` variable that is no setting is only warned of, for the same reason:
 the environment of a job is not ours, and a newer version may know the name.
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from wheelferry.config import environment
-from wheelferry.config.files import load_file, suggest
+from wheelferry.config.files import ABSENT, load_file, suggest
 from wheelferry.config.model import (
     CacheConfig,
     Config,
@@ -31,11 +32,16 @@ from wheelferry.config.model import (
     UvConfig,
 )
 from wheelferry.config.options import OPTIONS, Option
+from wheelferry.config.uvsettings import find_uv_cache
 from wheelferry.config.values import Value, parse_strings, split_text
 from wheelferry.errors import ConfigError
 
 _PREFIX: Final = "WHEELFERRY_"
 _OTHER_VARIABLES: Final = frozenset({environment.CONFIG, environment.DISABLE})
+
+
+class WrongFlag(ConfigError):
+    """A flag's value is none, wherever and whenever: wrong usage."""
 
 
 class Source(StrEnum):
@@ -57,7 +63,7 @@ class Setting(NamedTuple):
         value: The checked value.
         source: What kind of source it is from.
         origin: The file's path, the variable or the flag; for a default, the variable
-            of uv's that it follows, or "".
+            or file of uv's that it follows, or "".
         is_final: Whether nothing but an edit of the system file can change it.
     """
 
@@ -99,8 +105,10 @@ def load_config(
         system_file: The administrator's file; others only in tests.
 
     Raises:
-        ConfigError: A source has something that is not a setting or not a value; a flag
-            contradicts what the system file has made final.
+        WrongFlag: A flag has no value for its setting.
+        ConfigError: Another source has something that is not a setting or not a value; a
+            flag contradicts what the system file has made final; the state directory is
+            inside the cache.
     """
     warnings: list[str] = []
     layers = (
@@ -118,7 +126,10 @@ def load_config(
                 settings[key] = _set(OPTIONS[key], value, layer.source, origin)
             elif value != held.value:
                 warnings.append(_refuse(held, layer.source, origin))
-    _follow_cache(settings)
+        if layer.source is Source.SYSTEM:
+            _make_state_final(settings)
+    _complete(settings, environ)
+    _check_state(settings)
     ordered = tuple(settings[key] for key in OPTIONS)
     return Loaded(_build(settings), ordered, tuple(warnings))
 
@@ -139,33 +150,62 @@ def _refuse(held: Setting, source: Source, origin: str) -> str:
 
 
 def _default_layer(environ: Mapping[str, str]) -> _Layer:
-    # Loaded late: the store's rule for names costs a few regular expressions.
-    from wheelferry.store.layout import sanitise_runner  # noqa: PLC0415
-
-    cache, variable = environment.find_uv_cache(environ)
     paths = tuple(map(Path, environment.find_path_dirs(environ)))
     values: dict[str, tuple[Value, str]] = {
         key: (() if option.kind.is_list else None, "")
         for key, option in OPTIONS.items()
     }
-    values["cache.path"] = Path(cache), variable or ""
-    values["runner.name"] = sanitise_runner(environment.find_host_name()), ""
     values["uv.paths"] = paths, "PATH"
     return _Layer(Source.DEFAULT, values)
 
 
-def _follow_cache(settings: dict[str, Setting]) -> None:
-    """Give the state directory its default, which is beside whichever cache it is."""
+def _make_state_final(settings: dict[str, Setting]) -> None:
+    """Make the state directory final with the cache that it is beside."""
     state, cache = settings["cache.state"], settings["cache.path"]
+    if cache.is_final and not state.is_final:
+        settings["cache.state"] = cache._replace(
+            option=state.option, value=_beside(cache.value)
+        )
+
+
+def _complete(settings: dict[str, Setting], environ: Mapping[str, str]) -> None:
+    """Give values to those settings whose defaults are looked for only if needed."""
+    cache, state = settings["cache.path"], settings["cache.state"]
+    if cache.value is None:
+        path, origin = find_uv_cache(environ)
+        cache = cache._replace(value=Path(path), origin=origin)
+        settings["cache.path"] = cache
     if state.value is None:
-        beside = Path(f"{cache.value}.wheelferry")
-        settings["cache.state"] = state._replace(value=beside)
+        settings["cache.state"] = state._replace(value=_beside(cache.value))
+    runner = settings["runner.name"]
+    if runner.value is None:
+        # Loaded late: the store's rule for names costs a few regular expressions.
+        from wheelferry.store.layout import sanitise_runner  # noqa: PLC0415
+
+        name = sanitise_runner(environment.find_host_name())
+        settings["runner.name"] = runner._replace(value=name)
+
+
+def _beside(cache: Value) -> Path:
+    return Path(f"{cache}.wheelferry")
+
+
+def _check_state(settings: Mapping[str, Setting]) -> None:
+    state, cache = settings["cache.state"], settings["cache.path"]
+    inner, outer = (os.path.realpath(str(s.value)) for s in (state, cache))
+    if f"{inner}/".startswith(f"{outer}/"):
+        raise ConfigError(
+            f"the state directory {state.value} is inside the cache {cache.value}:"
+            " `uv cache clean` would delete it",
+            hint="set cache.state (--state) to a directory outside the cache, on the"
+            " same filesystem",
+        )
 
 
 def _system_layer(path: str) -> _Layer:
     # Not $HOME: a job could move the store by it.
     home = environment.find_account_home()
-    return _file_layer(Source.SYSTEM, path, home, is_required=False)
+    return _file_layer(Source.SYSTEM, path, home, ABSENT)
 
 
 def _file_layers(
@@ -173,14 +213,17 @@ def _file_layers(
 ) -> Iterator[_Layer]:
     home = environment.find_home(environ)
     user = environment.find_user_file(environ)
-    yield _file_layer(Source.USER, user, home, is_required=False)
+    # HOME may be that of another user, as under sudo.
+    yield _file_layer(Source.USER, user, home, (*ABSENT, PermissionError))
     if named := config_file or environ.get(environment.CONFIG):
         path = os.path.abspath(named)  # noqa: PTH100 - the message needs no Path
-        yield _file_layer(Source.FILE, path, home, is_required=True)
+        yield _file_layer(Source.FILE, path, home, ())
 
 
-def _file_layer(source: Source, path: str, home: str, *, is_required: bool) -> _Layer:
-    values = load_file(path, home=home, is_required=is_required)
+def _file_layer(
+    source: Source, path: str, home: str, absent: tuple[type[OSError], ...]
+) -> _Layer:
+    values = load_file(path, home=home, absent=absent)
     return _Layer(source, {key: (value, path) for key, value in values.items()})
 
 
@@ -207,9 +250,12 @@ def _flag_layer(flags: Mapping[str, str | Sequence[str]]) -> _Layer:
         option = OPTIONS[key]
         texts = [given] if isinstance(given, str) else list(given)
         if option.kind.is_path:  # the shell has expanded ~/ already
-            texts = [os.path.abspath(text) for text in texts]  # noqa: PTH100
+            texts = [text and os.path.abspath(text) for text in texts]  # noqa: PTH100
         origin = option.flag or option.key
-        values[key] = _parse(option, origin, texts, ""), origin
+        try:
+            values[key] = _parse(option, origin, texts, ""), origin
+        except ConfigError as exc:
+            raise WrongFlag(exc.message) from None
     return _Layer(Source.FLAG, values)
 
 

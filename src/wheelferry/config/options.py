@@ -32,6 +32,7 @@ class Option(NamedTuple):
         is_protected: Whether the system file's value is final.  So it is for all that
             says where data goes, whom to trust and what is shared: a job must not be
             able to change that by its environment.
+        own_example: As TOML, where that of its kind does not fit.
     """
 
     key: str
@@ -40,6 +41,12 @@ class Option(NamedTuple):
     help: str
     flag: str | None = None
     is_protected: bool = True
+    own_example: str = ""
+
+    @property
+    def example(self) -> str:
+        """A value, as TOML."""
+        return self.own_example or self.kind.example
 
     @property
     def variable(self) -> str:
@@ -101,9 +108,13 @@ _TABLE: Final = (
     Option(
         key="cache.path",
         kind=PATH,
-        default="`$UV_CACHE_DIR`, else `$XDG_CACHE_HOME/uv`, else `~/.cache/uv`",
+        default=(
+            "`$UV_CACHE_DIR`, else `cache-dir` of uv's own file, else"
+            " `$XDG_CACHE_HOME/uv`, else `~/.cache/uv`"
+        ),
         help="Root of the local uv cache",
         flag="--cache",
+        own_example='"/var/cache/ci/uv"',
     ),
     Option(
         key="cache.state",
@@ -114,6 +125,7 @@ _TABLE: Final = (
             " outside the cache"
         ),
         flag="--state",
+        own_example='"/var/cache/ci/wheelferry"',
     ),
     Option(
         key="runner.name",

@@ -65,6 +65,11 @@ def _parse_runner(text: str) -> str:
 def _parse_version(text: str) -> str:
     if not _VERSION.fullmatch(text):
         raise ValueError(VERSIONS.form)
+    from wheelferry.uvcache.formats import FORMATS, formats_for_uv, parse_release  # noqa: PLC0415
+
+    if not formats_for_uv(parse_release(text)):
+        oldest = ".".join(map(str, min(row.first for row in FORMATS)))
+        raise ValueError(f"{oldest} or later: formats of older ones are not known")
     return text
 
 

@@ -73,7 +73,7 @@ class PackSource:
         if self._hasher.hexdigest() != self._digest:
             raise ObjectCorrupt(
                 f"{self} does not have the digest that is its name",
-                hint="run `wheelferry verify`; it moves damaged objects aside",
+                hint="the next promotion of a runner that missed it replaces it",
             )
 
     def take_table(self) -> tuple[Table, Layout]:

@@ -33,8 +33,8 @@ class Faults:
         return StoreNotInitialised(
             f"no {INFO} in {self._root}: the share is away (not mounted?), "
             "or there never was a store",
-            hint="mount the share and try again; only for a new store, "
-            f"run `wheelferry init` on {self._root}",
+            hint="mount the share and try again; docs/operations.md says how a new store "
+            "is made",
         )
 
     def of_read(self, exc: OSError, operation: str, path: Path) -> StoreError:

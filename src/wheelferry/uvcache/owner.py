@@ -50,7 +50,7 @@ def check_owner(root: Path) -> None:
         return
     raise CacheError(
         f"the uv cache {root} belongs to user {owner}",
-        hint=f"run as {owner}: `sudo -u {owner} wheelferry pull`",
+        hint=f"run as that user: `sudo -u {owner} wheelferry ...`",
     )
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from wheelferry.disk import Disk
 from wheelferry.errors import CacheError
 from wheelferry.uvcache.owner import check_owner
-from wheelferry.uvcache.place import ARCHIVES
 from wheelferry.uvcache.presence import Inspector
 
 
@@ -65,6 +64,7 @@ def not_same_filesystem(root: Path, work: Path) -> CacheError:
     """Return the error for a staging area from which nothing can be renamed."""
     return CacheError(
         f"{work} is not on the filesystem of the uv cache {root}",
-        hint="set the state directory to one on the cache's filesystem: archives are "
-        f"moved into {root / ARCHIVES} by rename",
+        hint="archives are moved into the cache by rename: if the cache is a mount of its "
+        "own, use a directory in it as UV_CACHE_DIR; or set cache.state (--state) to one "
+        "on the cache's filesystem, outside the cache",
     )

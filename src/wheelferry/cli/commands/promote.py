@@ -2,8 +2,9 @@
 
 from wheelferry.cli import exits
 from wheelferry.cli.command import DRY_RUN, command
+from wheelferry.cli.conclude import conclude
 from wheelferry.cli.output import Form
-from wheelferry.cli.render_left import render_left
+from wheelferry.cli.render_left import tell_left
 from wheelferry.cli.render_promote import (
     encode_plan,
     encode_report,
@@ -13,7 +14,6 @@ from wheelferry.cli.render_promote import (
 from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import make_rules, open_tiers
 from wheelferry.disk import clock
-from wheelferry.events import Level
 from wheelferry.ops.promote import apply_promote, plan_promote
 
 
@@ -40,20 +40,25 @@ def promote(session: Session, *, is_dry_run: bool) -> int:
     """
     output, start_s = session.output, clock.monotonic_s()
     rules = make_rules(session.config.promote)
-    with open_tiers(session) as tiers:
+    with open_tiers(session, needs_cache=True, only_looks=is_dry_run) as tiers:
         plan = plan_promote(tiers, rules)
+        tell_left(output, plan.left)
         if is_dry_run:
             output.text(render_plan(plan))
             output.document(encode_plan(plan))
             return exits.DONE
-        for line in render_left(plan.left):
-            output.say(Level.DEBUG, line)
         report = apply_promote(tiers, plan)
     duration_s = clock.monotonic_s() - start_s
+    code = conclude(
+        session,
+        report.stopped_by,
+        is_partly_done=bool(report.rejected)
+        or any(entry.is_fault for entry in plan.left),
+    )
     output.summary(
         render_report(plan, report, duration_s), encode_report(plan, report, duration_s)
     )
-    return exits.PARTLY_DONE if session.is_strict and report.rejected else exits.DONE
+    return code
 
 
 COMMAND = promote

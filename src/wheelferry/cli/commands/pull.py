@@ -2,8 +2,9 @@
 
 from wheelferry.cli import exits
 from wheelferry.cli.command import DRY_RUN, command
+from wheelferry.cli.conclude import conclude
 from wheelferry.cli.output import Form
-from wheelferry.cli.render_left import render_left
+from wheelferry.cli.render_left import tell_left
 from wheelferry.cli.render_pull import (
     encode_plan,
     encode_report,
@@ -13,9 +14,8 @@ from wheelferry.cli.render_pull import (
 from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import make_rules, open_tiers
 from wheelferry.disk import clock
-from wheelferry.events import Level
 from wheelferry.ops.formats import find_formats
-from wheelferry.ops.pull import PullReport, apply_pull, plan_pull
+from wheelferry.ops.pull import apply_pull, plan_pull
 
 
 @command(
@@ -41,35 +41,27 @@ def pull(session: Session, *, is_dry_run: bool) -> int:
     """
     output, start_s = session.output, clock.monotonic_s()
     config = session.config
-    with open_tiers(session) as tiers:
+    with open_tiers(session, needs_cache=False, only_looks=is_dry_run) as tiers:
         formats = find_formats(
             tiers, versions=config.uv.versions, paths=config.uv.paths
         )
         plan = plan_pull(tiers, make_rules(config.pull), formats)
+        tell_left(output, plan.left)
         if is_dry_run:
             output.text(render_plan(plan))
             output.document(encode_plan(plan))
             return exits.DONE
-        for line in render_left(plan.left):
-            output.say(Level.DEBUG, line)
         report = apply_pull(tiers, plan)
     duration_s = clock.monotonic_s() - start_s
+    code = conclude(
+        session,
+        report.stopped_by,
+        is_partly_done=bool(report.failed or plan.faults or plan.refused_segments),
+    )
     output.summary(
         render_report(plan, report, duration_s), encode_report(plan, report, duration_s)
     )
-    return _conclude(session, report)
-
-
-def _conclude(session: Session, report: PullReport) -> int:
-    if stopped_by := report.stopped_by:
-        if session.is_strict:
-            session.output.fail(stopped_by)
-            return stopped_by.exit_code
-        session.output.warn(
-            f"pull stopped half way, the job can go on: {stopped_by.message}",
-            reference="pull.stopped",
-        )
-    return exits.PARTLY_DONE if session.is_strict and report.failed else exits.DONE
+    return code
 
 
 COMMAND = pull

@@ -23,7 +23,7 @@ from wheelferry.ops.status import read_status
 def status(session: Session) -> int:
     """Show what is in the cache, in the store, and in only one of them."""
     config = session.config
-    with open_tiers(session) as tiers:
+    with open_tiers(session, needs_cache=True, only_looks=True) as tiers:
         formats = find_formats(
             tiers, versions=config.uv.versions, paths=config.uv.paths
         )

@@ -1,0 +1,65 @@
+"""Where uv keeps its cache, as uv itself decides it.
+
+Files of projects are not read, though uv does: which project a job will work in is not
+known before it, and a cache is one for many.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from wheelferry.config import environment
+
+_ETC: Final = "/etc/uv/uv.toml"
+_YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+
+
+def find_uv_cache(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return where uv keeps its cache, and the variable or file that says so, or "".
+
+    As uv has it: `UV_CACHE_DIR`, else `cache-dir` of the first of uv's files that has
+    it, else `$XDG_CACHE_HOME/uv` if that is absolute, else `~/.cache/uv`.
+    """
+    if path := environ.get("UV_CACHE_DIR"):
+        return os.path.abspath(path), "UV_CACHE_DIR"  # noqa: PTH100 - pathlib has no such
+    for file in _find_files(environ):
+        if path := _read_cache_dir(file):
+            return os.path.abspath(path), file  # noqa: PTH100
+    xdg = environ.get("XDG_CACHE_HOME", "")
+    if xdg.startswith("/"):
+        return f"{xdg.rstrip('/')}/uv", "XDG_CACHE_HOME"
+    return f"{environment.find_home(environ).rstrip('/')}/.cache/uv", ""
+
+
+def _find_files(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the paths of uv's files for all projects, the strongest first."""
+    if named := environ.get("UV_CONFIG_FILE"):
+        yield named
+        return
+    if environ.get("UV_NO_CONFIG", "").lower() in _YES:
+        return
+    yield f"{environment.find_config_home(environ)}/uv/uv.toml"
+    if environ.get("UV_NO_SYSTEM_CONFIG", "").lower() in _YES:
+        return
+    roots = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
+    files = [f"{root}/uv/uv.toml" for root in roots if root]
+    yield next(filter(os.path.isfile, files), _ETC)
+
+
+def _read_cache_dir(path: str) -> str:
+    """Return `cache-dir` of a file of uv's, or "" if it does not say.
+
+    A file that uv will not understand either is for uv to complain of.
+    """
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - no pathlib needed for this
+            data = stream.read()
+    except OSError:
+        return ""
+    import tomllib  # noqa: PLC0415 - 8 ms, and many runners have no file
+
+    try:
+        value = tomllib.loads(data.decode()).get("cache-dir")
+    except ValueError:
+        return ""
+    return value if isinstance(value, str) else ""
