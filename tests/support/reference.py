@@ -15,7 +15,7 @@ import click
 
 from wheelferry import errors
 from wheelferry.cli import exits, failure
-from wheelferry.cli.command import CommandWithExits
+from wheelferry.cli.command import HELP, CommandWithExits
 from wheelferry.cli.group import COMMANDS
 from wheelferry.cli.words import FAIL_OPEN
 from wheelferry.config.options import OPTIONS, Option
@@ -114,7 +114,9 @@ def render_commands() -> str:
         arguments = [p for p in found.params if isinstance(p, click.Argument)]
         usage = " ".join(["wheelferry", name, *(_argument(a) for a in arguments)])
         lines += [f"### `{usage}`", "", inspect.cleandoc(found.help or ""), ""]
-        options = [p for p in found.params if isinstance(p, click.Option)]
+        options = [
+            p for p in found.params if isinstance(p, click.Option) and p is not HELP
+        ]
         own = [option for option in options if common.isdisjoint(option.opts)]
         lines += [f"* {_flags(option)}: {option.help}" for option in own]
         lines += [""] if own else []

@@ -12,6 +12,23 @@ from wheelferry.config.options import OPTIONS
 
 Body: TypeAlias = Callable[..., int]
 
+
+def _print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it so
+    del param
+    if value:
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+HELP = click.Option(
+    ["-h", "--help"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_help,
+    help="Show this message and exit.",
+)
+"""In place of click's own, which looks for translations at every run: 2 ms."""
 ALWAYS = (
     click.Option(
         ["--config", "config_file"],
@@ -123,10 +140,11 @@ def command(
                 *map(_option, settings),
                 *([_STRICT] if is_fail_open else []),
                 *ALWAYS,
+                HELP,
             ],
             example=example,
             exit_help=exits.HELP_FAIL_OPEN if is_fail_open else exits.HELP,
-            context_settings={"help_option_names": ["-h", "--help"]},
+            add_help_option=False,
         )
 
     return decorate
@@ -162,4 +180,4 @@ def _parameter(key: str) -> str:
     return key.replace(".", "_")
 
 
-__all__ = ["ALWAYS", "DRY_RUN", "CommandWithExits", "command", "run_command"]
+__all__ = ["ALWAYS", "DRY_RUN", "HELP", "CommandWithExits", "command", "run_command"]

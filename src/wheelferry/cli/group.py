@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from wheelferry import __version__
-from wheelferry.cli.command import ALWAYS
+from wheelferry.cli.command import ALWAYS, HELP
 
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -82,6 +82,7 @@ GROUP: Final = LazyGroup(
             help="Show the version and exit.",
         ),
         *ALWAYS,
+        HELP,
     ],
-    context_settings={"help_option_names": ["-h", "--help"]},
+    add_help_option=False,
 )

@@ -35,7 +35,7 @@ _LEVELS = {
 }
 
 PULL_AGAIN = (
-    "pull treats it as missing; promote the wheel again from a runner that has it"
+    "pull takes it as missing; the next promotion of a runner that missed it mends it"
 )
 
 

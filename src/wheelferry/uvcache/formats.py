@@ -75,18 +75,18 @@ class Format(NamedTuple):
         return self.first <= release < self.end
 
 
-def _row(bucket: str, shape: str, *, written: str, read: tuple[str, str]) -> Format:
-    written_from = parse_release(written)
-    is_0_13 = written_from >= (0, 13)
+def _row(
+    bucket: str, shape: str, *, written: Release, read: tuple[Release, Release]
+) -> Format:
     return Format(
         bucket=bucket,
         shape=shape,
-        framing=Framing.CHECKED if is_0_13 else Framing.POLICY,
+        framing=Framing.CHECKED if written >= (0, 13) else Framing.POLICY,
         # 0.11.17 makes relative links too, in a format that 0.10 made with absolute ones.
-        has_relative_links=written_from >= (0, 12),
-        first=parse_release(read[0]),
-        end=parse_release(read[1]),
-        written_from=written_from,
+        has_relative_links=written >= (0, 12),
+        first=read[0],
+        end=read[1],
+        written_from=written,
     )
 
 
@@ -101,31 +101,31 @@ def parse_release(text: str) -> Release:
     return tuple(map(int, match[0].split(".")))
 
 
-_END = "999"
+_END = (999,)
 
 FORMATS: Final[tuple[Format, ...]] = (
-    _row("wheels-v3", "array2", written="0.5.14", read=("0.5.14", "0.6")),
-    _row("wheels-v4", "array3", written="0.6.0", read=("0.6.0", "0.6.4")),
-    _row("wheels-v5", "array4", written="0.6.4", read=("0.6.4", "0.10")),
-    _row("wheels-v6", "array4", written="0.10.0", read=("0.10.0", "0.13")),
-    _row("wheels-v6", "array5", written="0.12.0", read=("0.12.0", "0.13")),
-    _row("wheels-v6", "map", written="0.12.2", read=("0.10.0", "0.13")),
-    _row("wheels-v7", "array5", written="0.13.0", read=("0.13.0", "0.13.9")),
-    _row("wheels-v8", "array5", written="0.13.9", read=("0.13.9", _END)),
-    _row("sdists-v6", "array2", written="0.5.14", read=("0.5.14", "0.5.26")),
-    _row("sdists-v6", "git", written="0.5.14", read=("0.5.14", "0.5.26")),
-    _row("sdists-v7", "array2", written="0.5.26", read=("0.5.26", "0.6")),
-    _row("sdists-v7", "git", written="0.5.26", read=("0.5.26", "0.6")),
-    _row("sdists-v8", "array2", written="0.6.0", read=("0.6.0", "0.6.8")),
-    _row("sdists-v8", "git", written="0.6.0", read=("0.6.0", "0.6.8")),
-    _row("sdists-v9", "array2", written="0.6.8", read=("0.6.8", "0.13")),
-    _row("sdists-v9", "array3", written="0.12.0", read=("0.12.0", "0.13")),
-    _row("sdists-v9", "map", written="0.12.2", read=("0.6.8", "0.13")),
-    _row("sdists-v9", "git", written="0.6.8", read=("0.6.8", "0.13")),
-    _row("sdists-v10", "array3", written="0.13.0", read=("0.13.0", "0.13.9")),
-    _row("sdists-v10", "git", written="0.13.0", read=("0.13.0", "0.13.9")),
-    _row("sdists-v11", "array3", written="0.13.9", read=("0.13.9", _END)),
-    _row("sdists-v11", "git", written="0.13.9", read=("0.13.9", _END)),
+    _row("wheels-v3", "array2", written=(0, 5, 14), read=((0, 5, 14), (0, 6))),
+    _row("wheels-v4", "array3", written=(0, 6, 0), read=((0, 6, 0), (0, 6, 4))),
+    _row("wheels-v5", "array4", written=(0, 6, 4), read=((0, 6, 4), (0, 10))),
+    _row("wheels-v6", "array4", written=(0, 10, 0), read=((0, 10, 0), (0, 13))),
+    _row("wheels-v6", "array5", written=(0, 12, 0), read=((0, 12, 0), (0, 13))),
+    _row("wheels-v6", "map", written=(0, 12, 2), read=((0, 10, 0), (0, 13))),
+    _row("wheels-v7", "array5", written=(0, 13, 0), read=((0, 13, 0), (0, 13, 9))),
+    _row("wheels-v8", "array5", written=(0, 13, 9), read=((0, 13, 9), _END)),
+    _row("sdists-v6", "array2", written=(0, 5, 14), read=((0, 5, 14), (0, 5, 26))),
+    _row("sdists-v6", "git", written=(0, 5, 14), read=((0, 5, 14), (0, 5, 26))),
+    _row("sdists-v7", "array2", written=(0, 5, 26), read=((0, 5, 26), (0, 6))),
+    _row("sdists-v7", "git", written=(0, 5, 26), read=((0, 5, 26), (0, 6))),
+    _row("sdists-v8", "array2", written=(0, 6, 0), read=((0, 6, 0), (0, 6, 8))),
+    _row("sdists-v8", "git", written=(0, 6, 0), read=((0, 6, 0), (0, 6, 8))),
+    _row("sdists-v9", "array2", written=(0, 6, 8), read=((0, 6, 8), (0, 13))),
+    _row("sdists-v9", "array3", written=(0, 12, 0), read=((0, 12, 0), (0, 13))),
+    _row("sdists-v9", "map", written=(0, 12, 2), read=((0, 6, 8), (0, 13))),
+    _row("sdists-v9", "git", written=(0, 6, 8), read=((0, 6, 8), (0, 13))),
+    _row("sdists-v10", "array3", written=(0, 13, 0), read=((0, 13, 0), (0, 13, 9))),
+    _row("sdists-v10", "git", written=(0, 13, 0), read=((0, 13, 0), (0, 13, 9))),
+    _row("sdists-v11", "array3", written=(0, 13, 9), read=((0, 13, 9), _END)),
+    _row("sdists-v11", "git", written=(0, 13, 9), read=((0, 13, 9), _END)),
 )
 """Every format that is known.  A uv that is newer than the last row is taken to read it:
 a change shows as an unknown bucket or shape, which is reported."""

@@ -23,6 +23,7 @@ _NAME = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _VERSION = r"[0-9A-Za-z_][0-9A-Za-z_.+!-]*"
 _KEY = r"[0-9a-f]{16}"
 
+# Patterns are compiled when they are used: hardly any pull meets all of them.
 _SHARDS = {
     Kind.REGISTRY_WHEEL: rf"(?:pypi|index/{_KEY})/({_NAME})",
     Kind.URL_WHEEL: rf"url/{_KEY}/({_NAME})",
@@ -30,10 +31,8 @@ _SHARDS = {
     Kind.URL_SDIST: rf"url/{_KEY}",
     Kind.GIT: rf"git/{_KEY}/{_KEY}",
 }
-_SHARD_OF = {kind: re.compile(pattern) for kind, pattern in _SHARDS.items()}
-_DIGEST = re.compile(_KEY)
-_STEM = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.+!-]*-[0-9A-Za-z_.-]*[0-9A-Za-z_]")
-_ARCHIVE_ID = re.compile(r"[0-9a-f]{64}")
+_STEM = r"[0-9A-Za-z_][0-9A-Za-z_.+!-]*-[0-9A-Za-z_.-]*[0-9A-Za-z_]"
+_ARCHIVE_ID = r"[0-9a-f]{64}"
 _HINT = "the store holds a forged or damaged record; see who can write to it"
 _TAKEN_SUFFIXES = (".http", ".rev", ".lock", ".msgpack", ".whl", ".rkyv")
 
@@ -55,7 +54,7 @@ def check_restorable(info: EntryInfo, archive_id: str) -> Pointer | None:
         raise _malformed(info, f"it has the format {info.format_id!r}")
     if (row.shape == "git") != (not info.key.kind.has_pointer):
         raise _malformed(info, f"{info.format_id} does not fit {info.key.kind.value}")
-    if not _ARCHIVE_ID.fullmatch(archive_id):
+    if not re.fullmatch(_ARCHIVE_ID, archive_id):
         raise _unsafe(info, f"the archive id {archive_id!r} is not a SHA-256")
     check_key(info)
     return _check_pointer(info, row) if info.key.kind.has_pointer else None
@@ -69,14 +68,14 @@ def check_key(info: EntryInfo) -> None:
     key = info.key
     if any(len(part) > MAX_COMPONENT for part in str(key).split("/")):
         raise _unsafe(info, f"a component is longer than {MAX_COMPONENT} bytes")
-    shard = _SHARD_OF[key.kind].fullmatch(key.shard)
+    shard = re.fullmatch(_SHARDS[key.kind], key.shard)
     if shard is None:
         raise _unsafe(info, f"the shard {key.shard!r} is none of kind {key.kind.value}")
     if shard.groups() and shard[1] != info.name:
         raise _unsafe(info, f"the shard {key.shard!r} belongs to another package")
-    if key.settings and not (key.kind.is_built and _DIGEST.fullmatch(key.settings)):
+    if key.settings and not (key.kind.is_built and re.fullmatch(_KEY, key.settings)):
         raise _unsafe(info, f"the settings shard {key.settings!r} is none")
-    if not _STEM.fullmatch(key.stem) or key.stem.endswith(_TAKEN_SUFFIXES):
+    if not re.fullmatch(_STEM, key.stem) or key.stem.endswith(_TAKEN_SUFFIXES):
         raise _unsafe(info, f"the stem {key.stem!r} is none that uv writes")
     is_short = not key.kind.is_built and (
         key.stem == f"{info.version}-{info.tags}" or _is_shortened(info)
@@ -103,7 +102,7 @@ def _check_pointer(info: EntryInfo, row: Format) -> Pointer:
 def _is_shortened(info: EntryInfo) -> bool:
     """Return whether the stem is what uv makes of versions and tags that are long."""
     version, _, digest = info.key.stem.rpartition("-")
-    return bool(_DIGEST.fullmatch(digest)) and info.version.startswith(version)
+    return bool(re.fullmatch(_KEY, digest)) and info.version.startswith(version)
 
 
 def _is_of(info: EntryInfo, filename: str) -> bool:

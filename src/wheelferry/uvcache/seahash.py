@@ -18,7 +18,7 @@ _SEEDS = (
 )
 # What URL parsers leave as it is in a path, and in a path segment that is set anew.
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._[]|^"
-_GIT_SUFFIX = re.compile(r"([^/])\.git(@[^@]*)?$", re.IGNORECASE)
+_GIT_SUFFIX = r"(?i)([^/])\.git(@[^@]*)?$"
 _SEGMENT_SAFE = _PATH_SAFE.replace("/", "").replace("%", "")
 
 
@@ -58,7 +58,7 @@ def _parse(url: str) -> str:
     path = quote(_without_dots(parts.path), safe=_PATH_SAFE).removesuffix("/")
     if host == "github.com":
         path = path.lower()
-    path = _GIT_SUFFIX.sub(r"\1\2", path) or "/"
+    path = re.sub(_GIT_SUFFIX, r"\1\2", path) or "/"
     netloc = f"{host}{port}"
     return urlunsplit((parts.scheme, netloc, path, parts.query, parts.fragment))
 
