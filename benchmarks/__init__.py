@@ -1,5 +1,5 @@
 """Measurements whose figures the documentation quotes; none of them is a test.
 
-Each runs as `python -m benchmarks.NAME` and prints a Markdown table; `--json FILE` keeps
-the environment and every sample.
+`python -m benchmarks` runs them all, `python -m benchmarks --list` says which there are;
+each also runs alone, as `python -m benchmarks.NAME`, and then has options of its own.
 """

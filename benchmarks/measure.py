@@ -1,4 +1,4 @@
-"""What the benchmarks share: the environment, samples, tables and the JSON file."""
+"""What the benchmarks share: parts and reports, the environment, tables."""
 
 import argparse
 import json
@@ -6,7 +6,10 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
@@ -20,26 +23,79 @@ Json: TypeAlias = (
 MEGABYTE = 1_000_000
 
 
-def parser(module_doc: str | None, name: str) -> argparse.ArgumentParser:
-    """Return a parser with the options that every benchmark has."""
-    made = argparse.ArgumentParser(
-        prog=f"python -m benchmarks.{name}",
-        description=(module_doc or "").split("\n")[0],
-    )
-    made.add_argument("--json", type=Path, metavar="FILE", help="write every sample")
-    return made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a part measured: Markdown for people, and every sample."""
+
+    text: str
+    results: Mapping[str, Json]
 
 
-def environment() -> dict[str, Json]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One benchmark.
+
+    Attributes:
+        name: Of its module.
+        summary: What it measures, in one line.
+        add_options: Adds what it can be told.
+        run: Measures.
+    """
+
+    name: str
+    summary: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Report]
+
+    def main(self) -> None:
+        """Measure as the command line says, print, and write the JSON if asked for."""
+        parser = argparse.ArgumentParser(
+            prog=f"python -m benchmarks.{self.name}", description=self.summary
+        )
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write samples")
+        self.add_options(parser)
+        args = parser.parse_args()
+        load = os.getloadavg()[0]
+        report = self.run(args)
+        print(describe_machine(load), report.text, sep="\n\n")
+        if args.json is not None:
+            write_json(args.json, self.name, report, load=load)
+
+
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says which disk to measure."""
+    parser.add_argument("--folder", type=Path, help="on the disk to measure")
+
+
+@contextmanager
+def scratch(parent: Path | None) -> Iterator[Path]:
+    """Yield a new folder; it is removed when all is measured, and not before."""
+    above = None if parent is None else parent.absolute()
+    with tempfile.TemporaryDirectory(prefix="wheelferry-", dir=above) as name:
+        yield Path(name)
+
+
+def environment(load: float) -> dict[str, Json]:
     """Return what a reader needs to compare these figures with others."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
+        "load": load,
         "zstd": zstd_version,
         "wheelferry": version("wheelferry"),
     }
+
+
+def describe_machine(load: float) -> str:
+    """Return the same, in one line; `load` is that of the minute before."""
+    return (
+        f"{len(os.sched_getaffinity(0))} cores ({_processor()}), "
+        f"Linux {platform.release().partition('-')[0]}, "
+        f"Python {platform.python_version()}, zstd {zstd_version}; "
+        f"load before: {load:.1f}"
+    )
 
 
 def _processor() -> str:
@@ -49,28 +105,28 @@ def _processor() -> str:
     return platform.machine()
 
 
-def spread(samples: Sequence[float]) -> str:
-    """Return the median and the range of some seconds, for people."""
-    middle = statistics.median(samples)
-    return f"{middle:.2f} ({min(samples):.2f} to {max(samples):.2f})"
+def spread(samples: Sequence[float], digits: int = 2) -> str:
+    """Return the median and the range of some samples, for people."""
+    middle, low, high = statistics.median(samples), min(samples), max(samples)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a Markdown table."""
-    print("| " + " | ".join(columns) + " |")
-    print("|" + "---|" * len(columns))
-    for row in rows:
-        print("| " + " | ".join(str(cell) for cell in row) + " |")
-    sys.stdout.flush()
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-def write_json(path: Path | None, name: str, results: Mapping[str, Json]) -> None:
-    """Write the environment and the results, if the user asked for it."""
-    if path is None:
-        return
+def write_json(path: Path, name: str, report: Report, *, load: float) -> None:
+    """Write the environment and the samples."""
     document = {
         "schema": f"wheelferry/benchmark-{name}/1",
-        "environment": environment(),
-        **results,
+        "environment": environment(load),
+        **report.results,
     }
     path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def warn(message: str) -> None:
+    """Say something that is no result."""
+    print(f"benchmarks: {message}", file=sys.stderr, flush=True)

@@ -1,142 +1,89 @@
-"""Peak memory of packing and restoring one tree of 500 MB, each in its own process."""
+"""Peak memory of whole processes, with one wheel of 500 MB in the cache."""
 
+import argparse
+import base64
 import hashlib
-import io
-import resource
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
-from benchmarks.measure import MEGABYTE, parser, print_table, write_json
-from wheelferry.disk import Disk
-from wheelferry.pack.pool import Pool
-from wheelferry.pack.reader import check_pack, extract_pack
-from wheelferry.pack.writer import SourceFile, write_pack
+from benchmarks.measure import MEGABYTE, Part, Report, add_folder, scratch, table
+from benchmarks.runner import FORMATS, make_runner
 
 _LARGE_BYTES = 400 * MEGABYTE
 _SMALL_BYTES = 25_000
 _SMALL_FILES = 4_000
+_WHEEL = "big-1.0-py3-none-any.whl"
+_LIMIT_BYTES = 150 * MEGABYTE
 
 
-class _HalfRandom(io.RawIOBase):
-    """A stream that compresses about as code does: half noise, half repetition."""
-
-    def __init__(self, seed: str, size_bytes: int) -> None:
-        self._left_bytes = size_bytes
-        self._block = hashlib.shake_256(seed.encode()).digest(32_768) + bytes(32_768)
-        self._number = 0
-
-    def readable(self) -> bool:
-        """Return that it can be read."""
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill `buffer` with up to a block."""
-        size_bytes = min(len(buffer), len(self._block), self._left_bytes)
-        self._number += 1
-        buffer[:size_bytes] = self._block[:size_bytes]
-        label = self._number.to_bytes(8, "little")[:size_bytes]
-        buffer[: len(label)] = label
-        self._left_bytes -= size_bytes
-        return size_bytes
-
-
-def sources() -> Iterator[SourceFile]:
-    """Yield one file of 400 MB and 4,000 of 25 kB."""
-
-    def file(path: str, size_bytes: int) -> SourceFile:
-        def opened() -> BinaryIO:
-            return io.BufferedReader(_HalfRandom(path, size_bytes), 1 << 16)
-
-        return SourceFile(
-            path=path, size_bytes=size_bytes, executable=False, open=opened
-        )
-
-    yield file("big/lib/libbig.so", _LARGE_BYTES)
+def write_tree(archive: Path) -> None:
+    """Write the tree of a wheel: one file of 400 MB and 4,000 of 25 kB, and a RECORD."""
+    info = archive / "big-1.0.dist-info"
+    info.mkdir(parents=True)
+    files = {"big/lib/libbig.so": _LARGE_BYTES}
     for number in range(_SMALL_FILES):
-        yield file(f"big/m{number % 50}/mod{number}.py", _SMALL_BYTES)
+        files[f"big/m{number % 50}/mod{number}.py"] = _SMALL_BYTES
+    with (info / "RECORD").open("w") as record:
+        for path, size_bytes in files.items():
+            target = archive / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            hasher = hashlib.sha256()
+            with target.open("wb") as stream:
+                for block in _blocks(path, size_bytes):
+                    stream.write(block)
+                    hasher.update(block)
+            digest = base64.urlsafe_b64encode(hasher.digest()).rstrip(b"=").decode()
+            record.write(f"{path},sha256={digest},{size_bytes}\n")
+        record.write(f"{info.name}/RECORD,,\n")
 
 
-def pack(folder: Path) -> None:
-    """Pack the tree into `folder`, under the pack's digest."""
-    spool = folder / "spool"
-    spool.mkdir()
-    with (
-        Pool() as pool,
-        write_pack(sources(), spool, disk=Disk(), pool=pool) as made,
-        (folder / made.digest).open("wb") as stream,
-    ):
-        for chunk in made.chunks():
-            stream.write(chunk)
-    spool.rmdir()
+def _blocks(seed: str, size_bytes: int) -> Iterator[bytes]:
+    """Yield what compresses about as code does: half noise, half repetition."""
+    block = hashlib.shake_256(seed.encode()).digest(32_768) + bytes(32_768)
+    for at in range(0, size_bytes, len(block)):
+        label = at.to_bytes(8, "little")
+        yield (label + block[len(label) :])[: size_bytes - at]
 
 
-def _the_pack(folder: Path) -> Path:
-    [found] = [path for path in folder.iterdir() if path.is_file()]
-    return found
-
-
-def extract(folder: Path) -> None:
-    """Restore the pack in `folder`."""
-    path, target = _the_pack(folder), folder / "target"
-    target.mkdir()
-    with path.open("rb", buffering=0) as stream, Pool() as pool:
-        extract_pack(
-            stream.read,
-            digest=path.name,
-            size_bytes=path.stat().st_size,
-            target=target,
-            disk=Disk(),
-            pool=pool,
-        )
-
-
-def check(folder: Path) -> None:
-    """Check the pack in `folder`."""
-    path = _the_pack(folder)
-    with path.open("rb", buffering=0) as stream:
-        check_pack(stream.read, digest=path.name, size_bytes=path.stat().st_size)
-
-
-STEPS = {"pack": pack, "extract": extract, "check": check}
-
-
-def main() -> None:
-    options = parser(__doc__, "memory")
-    options.add_argument("--child", nargs=2, metavar=("STEP", "FOLDER"))
-    args = options.parse_args()
-    if args.child:
-        step, folder = args.child
-        STEPS[step](Path(folder))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-        return
-    peaks: dict[str, int] = {}
-    with tempfile.TemporaryDirectory(prefix="wheelferry-") as name:
-        for step in STEPS:
-            command = [sys.executable, "-m", "benchmarks.memory", "--child", step, name]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            peaks[step] = int(done.stdout)
-        pack_bytes = _the_pack(Path(name)).stat().st_size
-        shutil.rmtree(Path(name) / "target")
+def run(args: argparse.Namespace) -> Report:
+    with scratch(args.folder) as folder:
+        first = make_runner(folder, "first")
+        write_tree(first.add_wheel(_WHEEL, 0))
+        second = make_runner(folder, "second", settings=FORMATS)
+        peaks = {
+            "wheelferry promote": first.wheelferry("promote", "--strict"),
+            "wheelferry pull": second.wheelferry("pull", "--strict"),
+            "wheelferry verify": second.wheelferry("verify"),
+            "wheelferry pull, nothing to do": second.wheelferry("pull", "--strict"),
+        }
+        if len(list(second.cache.glob("archive-v0/*/big/lib/libbig.so"))) != 1:
+            raise SystemExit("the wheel was not restored")
+        [pack] = (folder / "store/objects").glob("*/*")
+        pack_bytes = pack.stat().st_size
     tree_bytes = _LARGE_BYTES + _SMALL_FILES * _SMALL_BYTES
-    print(
-        f"One tree of {tree_bytes / MEGABYTE:.0f} MB in {_SMALL_FILES + 1:,} files, "
-        f"pack of {pack_bytes / MEGABYTE:.0f} MB\n"
-    )
-    print_table(
-        ("step", "peak resident, MB"),
-        [(step, f"{peak / MEGABYTE:.0f}") for step, peak in peaks.items()],
-    )
-    write_json(
-        args.json,
-        "memory",
-        {"tree_bytes": tree_bytes, "pack_bytes": pack_bytes, "peak_bytes": peaks},
+    rows = [
+        (f"`{name}`", f"{usage.peak_bytes / MEGABYTE:.0f}")
+        for name, usage in peaks.items()
+    ]
+    return Report(
+        text=f"One wheel of {tree_bytes / MEGABYTE:.0f} MB in {_SMALL_FILES + 1:,} "
+        f"files, {pack_bytes / MEGABYTE:.0f} MB as a pack. The goal is less than "
+        f"{_LIMIT_BYTES / MEGABYTE:.0f} MB.\n\n"
+        + table(("process", "peak resident, MB"), rows),
+        results={
+            "tree_bytes": tree_bytes,
+            "pack_bytes": pack_bytes,
+            "peak_bytes": {name: usage.peak_bytes for name, usage in peaks.items()},
+        },
     )
 
+
+PART = Part(
+    name="memory",
+    summary="peak memory of promote, pull and verify, with one wheel of 500 MB",
+    add_options=add_folder,
+    run=run,
+)
 
 if __name__ == "__main__":
-    main()
+    PART.main()

@@ -1,12 +1,11 @@
 """Pack about 60 real wheels: bytes against the wheels' own, and time, per zstd level."""
 
-import statistics
-import tempfile
+import argparse
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.measure import MEGABYTE, parser, print_table, write_json
+from benchmarks.measure import MEGABYTE, Part, Report, scratch, spread, table
 from benchmarks.wheels import ALL, default_folder, fetch, members
 from wheelferry.disk import Disk
 from wheelferry.pack.pool import Pool
@@ -45,25 +44,28 @@ def pack_one(
         )
 
 
-def main() -> None:
-    options = parser(__doc__, "pack_size")
-    options.add_argument("--levels", type=int, nargs="+", default=[3, 6, LEVEL, 12])
-    options.add_argument("--wheels", type=Path, default=default_folder())
-    args = options.parse_args()
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--levels", type=int, nargs="+", default=[3, 6, LEVEL, 12])
+    parser.add_argument("--wheels", type=Path, default=default_folder())
+
+
+def run(args: argparse.Namespace) -> Report:
     wheels = fetch(ALL, args.wheels)
     samples = []
-    with tempfile.TemporaryDirectory(prefix="wheelferry-") as name, Pool() as pool:
+    with scratch(None) as spool, Pool() as pool:
         for wheel in wheels:
             files = list(members(wheel))
             samples += [
-                pack_one(wheel, files, level, Path(name), pool) for level in args.levels
+                pack_one(wheel, files, level, spool, pool) for level in args.levels
             ]
-    report(samples, args.levels)
-    write_json(args.json, "pack-size", {"samples": [asdict(s) for s in samples]})
+    return Report(
+        text=render(samples, args.levels),
+        results={"samples": [asdict(sample) for sample in samples]},
+    )
 
 
-def report(samples: list[Sample], levels: list[int]) -> None:
-    """Print the sums per level."""
+def render(samples: list[Sample], levels: list[int]) -> str:
+    """Return the sums per level."""
     rows = []
     for level in levels:
         of = [sample for sample in samples if sample.level == level]
@@ -74,34 +76,31 @@ def report(samples: list[Sample], levels: list[int]) -> None:
         cpu_s = sum(sample.cpu_s for sample in of)
         rows.append(
             (
-                level,
+                f"**{level}**" if level == LEVEL else level,
                 f"{pack_bytes / MEGABYTE:.1f}",
                 f"{pack_bytes / wheel_bytes:.3f}",
-                f"{statistics.median(ratios):.3f} ({min(ratios):.2f} to {max(ratios):.2f})",
+                spread(ratios),
                 f"{sum(sample.elapsed_s for sample in of):.1f}",
                 f"{cpu_s:.1f}",
                 f"{tree_bytes / MEGABYTE / cpu_s:.0f}",
             )
         )
     of = [sample for sample in samples if sample.level == levels[0]]
-    print(
+    columns = ("level", "packs, MB", "of the wheels", "per wheel, median (range)")
+    return (
         f"{len(of)} wheels, {sum(s.wheel_bytes for s in of) / MEGABYTE:.1f} MB; "
         f"{sum(s.tree_files for s in of):,} files, "
-        f"{sum(s.tree_bytes for s in of) / MEGABYTE:.1f} MB unpacked\n"
-    )
-    print_table(
-        (
-            "level",
-            "packs, MB",
-            "of wheels",
-            "per wheel, median (range)",
-            "seconds",
-            "CPU s",
-            "MB per CPU s",
-        ),
-        rows,
+        f"{sum(s.tree_bytes for s in of) / MEGABYTE:.1f} MB unpacked.\n\n"
+        + table((*columns, "seconds", "CPU s", "MB per CPU s"), rows)
     )
 
+
+PART = Part(
+    name="pack_size",
+    summary="packs of about 60 real wheels: bytes against the wheels' own, per level",
+    add_options=add_options,
+    run=run,
+)
 
 if __name__ == "__main__":
-    main()
+    PART.main()

@@ -1,0 +1,81 @@
+"""Run benchmarks, print their tables, and write them into a document.
+
+Between the lines `<!-- begin NAME -->` and `<!-- end NAME -->` of that document, what is
+there is replaced by what part NAME measured.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.measure import Part, warn
+
+NAMES = ("startup", "restore", "pull", "memory", "pack_size")
+_MAX_LOAD = 0.7
+
+
+def find_part(name: str) -> Part:
+    """Return a part by its name."""
+    part = import_module(f"benchmarks.{name}").PART
+    if not isinstance(part, Part):
+        raise TypeError(f"benchmarks.{name} has no part")
+    return part
+
+
+def run_alone(name: str, json_dir: Path | None) -> str:
+    """Run a part in a process of its own, and return what it prints.
+
+    A child's peak of memory is never less than that of the process that started it.
+    """
+    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    if json_dir is not None:
+        json_dir.mkdir(parents=True, exist_ok=True)
+        command += ["--json", str(json_dir / f"{name}.json")]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def replace_marked(document: str, name: str, text: str) -> str:
+    """Return a document with the text of one part in its place."""
+    begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+    before, found_begin, rest = document.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise SystemExit(f"the document has no lines {begin.strip()} and {end}")
+    return f"{before}{begin}{text}{end}{after}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure, on this machine; without a NAME, everything.",
+        epilog="Options of one part: python -m benchmarks.NAME --help",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--list", action="store_true", help="say what there is to run")
+    parser.add_argument("--json", type=Path, metavar="DIR", help="write every sample")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="document to put tables into"
+    )
+    args = parser.parse_args()
+    names = args.names or NAMES
+    if unknown := [name for name in names if name not in NAMES]:
+        parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(NAMES)}")
+    for part in map(find_part, names):
+        if args.list:
+            print(f"{part.name:10} {part.summary}")
+            continue
+        if (load := os.getloadavg()[0]) > _MAX_LOAD:
+            warn(f"the load is {load:.1f}: something else is running, times will show")
+        print(f"## {part.name}: {part.summary}\n", flush=True)
+        text = run_alone(part.name, args.json)
+        print(text, flush=True)
+        if args.markdown is not None:
+            document = replace_marked(args.markdown.read_text(), part.name, text)
+            args.markdown.write_text(document)
+
+
+if __name__ == "__main__":
+    main()
