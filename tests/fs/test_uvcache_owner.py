@@ -58,7 +58,7 @@ def test_root_is_refused_in_another_users_cache(root):
     give(root, DAEMON)
     with pytest.raises(CacheError, match="belongs to user daemon") as caught:
         check_owner(root)
-    assert caught.value.hint == "run as daemon: `sudo -u daemon wheelferry pull`"
+    assert caught.value.hint == "run as that user: `sudo -u daemon wheelferry ...`"
 
 
 def test_staging_refuses_before_anything_is_made(root):
