@@ -1,6 +1,7 @@
 """`wheelferry.json`, made and read back."""
 
 import json
+import sys
 
 import pytest
 
@@ -9,6 +10,7 @@ from wheelferry.store.base import StoreInfo
 from wheelferry.store.info import decode_info, encode_info
 
 INFO = StoreInfo(id="0" * 32, format_version=1, created="2026-11-24T10:00:00+00:00")
+ENCODED = encode_info(INFO)
 VALUE = json.loads(encode_info(INFO))
 
 
@@ -53,3 +55,12 @@ def test_damaged_info_is_no_store(data):
     """The message says which file is damaged."""
     with pytest.raises(StoreNotInitialised, match=r"wheelferry\.json in /s"):
         decode_info(data, location="/s")
+
+
+def test_own_file_is_read_without_json(monkeypatch):
+    """A pull runs before each job, and need not load json for four values."""
+    monkeypatch.setitem(sys.modules, "json", None)
+
+    assert decode_info(ENCODED, location="/s") == INFO
+    with pytest.raises(ImportError):
+        decode_info(ENCODED + b" ", location="/s")
