@@ -36,8 +36,7 @@ def index_keys(url: str) -> frozenset[str]:
 
     Raises ValueError for what is no URL.
     """
-    parsed = _parse(url)
-    return frozenset((cache_digest(parsed), cache_digest(_undo_escapes(parsed))))
+    return frozenset(map(cache_digest, (_parse(url), canonical_url(url))))
 
 
 def canonical_url(url: str) -> str:
