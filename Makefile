@@ -39,7 +39,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV) .uv-versions dist .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) .uv-versions .report-inputs dist .mypy_cache .ruff_cache .pytest_cache \
 	  .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -95,6 +95,20 @@ class StoreUnavailable(StoreError):
     exit_code = 25
 
 
+class StoreSilent(StoreUnavailable):
+    """The store gave no answer at all for `store.timeout`, and was given up."""
+
+    reference = "store-silent"
+    exit_code = 26
+
+
+class DeadlinePassed(StoreError):
+    """The deadline of this run came while work with the store was left."""
+
+    reference = "deadline"
+    exit_code = 27
+
+
 class IntegrityError(WheelferryError):
     """Something read back is not what was written."""
 
@@ -128,3 +142,17 @@ class UnsafePath(IntegrityError):
 
     reference = "unsafe-path"
     exit_code = 34
+
+
+class DaemonRunning(WheelferryError):
+    """Another daemon serves this cache already."""
+
+    reference = "daemon-running"
+    exit_code = 40
+
+
+class UnitsError(WheelferryError):
+    """The units for systemd could not be made, installed or removed."""
+
+    reference = "units"
+    exit_code = 41

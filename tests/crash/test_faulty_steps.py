@@ -23,8 +23,14 @@ from wheelferry.events import Event, Level
 
 ENTRIES = few()
 FORMATS = formats_of(ENTRIES)
-NUMBERS = (errno.EIO, errno.ENOSPC, errno.EACCES)
-STORE_CODES = {errno.EIO: 25, errno.ENOSPC: 24, errno.EACCES: 23}
+STORE_CODES = {
+    errno.EIO: 25,
+    errno.ENOSPC: 24,
+    errno.EACCES: 23,
+    errno.ESTALE: 25,
+    errno.EINTR: 25,
+}
+NUMBERS = tuple(STORE_CODES)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import pytest
 
 from wheelferry.cli.conclude import conclude
 from wheelferry.cli.output import Form, Output, Style
-from wheelferry.cli.session import Session
+from wheelferry.cli.session import Process, Session
 from wheelferry.config.load import load_config
 from wheelferry.errors import StoreFull
 
@@ -23,7 +23,9 @@ def session(
         "promote", form=form, verbosity=0, style=style, stdout=stream, stderr=stream
     )
     loaded = load_config({"HOME": str(tmp_path)}, {}, system_file="/nonexistent")
-    return Session(output=output, loaded=loaded, is_strict=is_strict), stream
+    process = Process(environ={}, system_file="", stdout=stream, stderr=stream)
+    run = Session(output=output, loaded=loaded, is_strict=is_strict, process=process)
+    return run, stream
 
 
 def full() -> StoreFull:

@@ -122,17 +122,22 @@ def test_pull_from_an_empty_store_has_nothing_to_do(run: Run, tmp_path: Path) ->
     assert (summary["type"], summary["planned"]) == ("summary", 0)
 
 
-def test_job_goes_on_with_a_broken_installation(run: Run, tmp_path: Path) -> None:
-    """A command that cannot even be imported is a warning to a job, with a report."""
-    (tmp_path / "sqlite3.py").write_text("raise ImportError('not built in')")
+@pytest.mark.parametrize("module", ["mmap", "sqlite3"])
+def test_job_goes_on_with_a_broken_installation(
+    run: Run, tmp_path: Path, module: str
+) -> None:
+    """A command that cannot be imported, or not all of it, is a warning, with a report."""
+    argv = ["pull", "--store", str(tmp_path / "store"), "--cache", str(tmp_path / "c")]
+    run("init", str(tmp_path / "store"))
+    (tmp_path / f"{module}.py").write_text("raise ImportError('not built in')")
     environ = {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}
     temporary = str(tmp_path)
-    done = run("pull", TMPDIR=temporary, **environ)
+    done = run(*argv, TMPDIR=temporary, **environ)
     (line,) = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (0, "")
     assert "unexpected ImportError: not built in" in line
     assert f"a report is in {tmp_path}/wheelferry-crash-" in line
-    assert run("pull", "--strict", TMPDIR=temporary, **environ).returncode == 70
+    assert run(*argv, "--strict", TMPDIR=temporary, **environ).returncode == 70
 
 
 def test_closed_pipe_is_quiet(tmp_path: Path) -> None:
@@ -166,10 +171,12 @@ def test_completion_script_is_printed(run: Run) -> None:
 def test_interruption_is_130(tmp_path: Path) -> None:
     """A process that gets SIGINT while it works exits with 130 and says so."""
     code = (
-        "import os, signal\n"
+        "import os, signal, time\n"
         "from wheelferry.cli import failure\n"
         "def interrupted(*_):\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    while True:\n"  # until it comes, which may be a moment later
+        "        time.sleep(0.01)\n"
         "failure.run_command = interrupted\n"
         "from wheelferry.cli.app import main\n"
         "main()\n"

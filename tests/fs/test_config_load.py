@@ -59,7 +59,10 @@ def test_defaults_need_no_file(machine: Machine) -> None:
     assert config.runner.name
     assert config.uv.versions == ()
     assert config.uv.paths == (Path("/usr/bin"), Path("/bin"))
-    assert config.promote == config.pull == ((), (), (), (), ())
+    assert config.promote.rules == config.pull.rules == ((), (), (), (), ())
+    assert config.promote.rate_bytes_s is None
+    assert (config.store.timeout_s, config.pull.deadline_s) == (30, 30)
+    assert config.pull.max_bytes is config.pull.rate_bytes_s is None
     assert [s.option.key for s in settings] == list(OPTIONS)
     assert {s.source for s in settings} == {Source.DEFAULT}
     assert warnings == ()
@@ -138,8 +141,9 @@ PROTECTED = [key for key, option in OPTIONS.items() if option.is_protected]
 
 
 def test_what_a_job_must_not_change_is_protected() -> None:
-    """Only which uv versions to serve is left to a job where the administrator set it."""
-    assert set(OPTIONS) - set(PROTECTED) == {"uv.versions"}
+    """A job may choose which uv versions to serve, and what a run may cost it."""
+    costs = {"pull.deadline", "pull.max_bytes", "pull.limit_rate", "promote.limit_rate"}
+    assert set(OPTIONS) - set(PROTECTED) == {"uv.versions"} | costs
 
 
 @pytest.mark.parametrize("key", PROTECTED)
@@ -157,6 +161,8 @@ def test_system_file_is_final_for_protected(
         "PATTERN": "evil",
         "URL": "https://evil.example.com",
         "KIND": "git",
+        "TIME": "666",
+        "TASK": "pull",
     }[option.kind.metavar]
     toml = f'["{theirs}"]' if option.kind.is_list else f'"{theirs}"'
     named = tmp_path / "named.toml"
@@ -167,7 +173,7 @@ def test_system_file_is_final_for_protected(
 
     found = setting(loaded, key)
     assert (found.source, found.is_final) == (Source.SYSTEM, True)
-    assert "evil" not in str(found.value)
+    assert theirs not in str(found.value)
     origins = [str(machine.user), str(named), option.variable]
     assert loaded.warnings == tuple(
         f"{key} of {origin} is ignored: {machine.system} sets it for this machine"
@@ -190,6 +196,29 @@ def test_same_value_as_a_final_one_is_fine(machine: Machine) -> None:
     )
     assert loaded.warnings == ()
     assert loaded.config.store.path == Path("/admin")
+
+
+def test_limits_come_from_every_source(machine: Machine) -> None:
+    """A limit is a number or a text in a file, and a text in a variable and a flag."""
+    machine.system.write_text(
+        '[store]\ntimeout = 7.5\n[pull]\ndeadline = 20\nmax_bytes = "2G"\n'
+    )
+    loaded = machine.load(
+        {"WHEELFERRY_PULL_LIMIT_RATE": "10M", "WHEELFERRY_PULL_MAX_BYTES": "1G"},
+        flags={"pull.deadline": "2m"},
+    )
+    assert loaded.config.store.timeout_s == 7.5
+    assert loaded.config.pull[1:] == (120, 1 << 30, 10 << 20)
+    assert loaded.warnings == ()
+
+
+def test_limit_that_is_none_is_refused(machine: Machine) -> None:
+    """A flag that cannot be a limit is wrong usage, and a file names key and form."""
+    with pytest.raises(WrongFlag, match=r"--deadline is 'soon', but must be a number"):
+        machine.load(flags={"pull.deadline": "soon"})
+    machine.user.write_text("[pull]\nmax_bytes = 0\n")
+    with pytest.raises(ConfigError, match=r"pull.max_bytes is 0, but must be a number"):
+        machine.load()
 
 
 def test_home_of_a_job_does_not_move_the_system_file_s_paths(

@@ -292,6 +292,7 @@ def test_entry_that_uv_replaced_since_the_scan_is_not_promoted(tmp_path: Path) -
     assert [record.name for record in report.promoted] == [first.entry.info.name]
     (left,) = report.rejected
     assert left.reason == "was replaced while it was packed"
+    assert left.is_unsettled
 
 
 def test_only_built_wheel_is_restored_with_an_archive(tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from tests.support.forge import (
 from tests.support.restoring import snapshot
 from tests.support.soundness import CacheJudge, objects
 from tests.support.tiers import Ferry, make_store
-from wheelferry.errors import StoreUnavailable
+from wheelferry.disk import try_lock
+from wheelferry.disk.clock import Deadline
+from wheelferry.errors import CacheLocked, DeadlinePassed, StoreError, StoreUnavailable
 from wheelferry.events import Event, Level
-from wheelferry.ops.pull import PullReport, apply_pull, plan_pull
+from wheelferry.ops.pull import Limits, PullReport, apply_pull, plan_pull
 from wheelferry.ops.rules import Rules
 from wheelferry.store.base import Store
 from wheelferry.store.record import Digest
@@ -259,8 +261,15 @@ def test_forged_record_restores_nothing(
     assert made <= {b.cache, b.state}
 
 
+def warnings(events: list[Event]) -> list[Event]:
+    """Return what someone may want to act on."""
+    return [event for event in events if event.level >= Level.WARNING]
+
+
 class Failing:
     """A store whose second object cannot be read any more."""
+
+    error: StoreError = StoreUnavailable("cannot open it", hint="check the mount")
 
     def __init__(self, inner: Store) -> None:
         self._inner = inner
@@ -272,18 +281,156 @@ class Failing:
     def open_object(self, digest: Digest) -> BinaryIO | None:
         self._opened += 1
         if self._opened > 1:
-            raise StoreUnavailable(f"cannot open {digest}", hint="check the mount")
+            raise self.error
         return self._inner.open_object(digest)
 
 
-def test_store_that_fails_half_way_stops_the_pull(b: Ferry) -> None:
-    """What was read until then is restored, and the report has the error."""
-    failing = Ferry(cache=b.cache, store=b.store, runner="r2", wrap=Failing)  # type: ignore[arg-type]
+class Late(Failing):
+    """One whose second object is not there when the deadline comes."""
+
+    error = DeadlinePassed("it had not answered for 7 s when the deadline came")
+
+
+def test_store_that_fails_half_way_stops_the_pull(
+    b: Ferry, events: list[Event]
+) -> None:
+    """What was read until then is restored, and the report alone has the error."""
+    failing = replace(b, wrap=Failing)  # type: ignore[arg-type]
     report = failing.pull(FORMATS)
-    assert report.stopped_by is not None
+    assert report.stopped_by is Failing.error
     assert (len(report.restored), len(report.failed)) == (1, 1)
+    assert (report.late, warnings(events)) == (0, [])
     assert JUDGE.wrong(b.cache) == []
     assert len(b.pull(FORMATS).restored) == 1
+
+
+def test_deadline_half_way_leaves_the_rest(b: Ferry, events: list[Event]) -> None:
+    """What was read is restored; one error says how much is left, and no event warns."""
+    size = b.store.joinpath(object_path(b.store, pack_of(b.store, "pure-wheel")))
+    report = replace(b, wrap=Late).pull(FORMATS)  # type: ignore[arg-type]
+    assert names(report) == (["built"], ["pure-wheel"])
+    assert isinstance(report.stopped_by, DeadlinePassed)
+    assert report.stopped_by.message.startswith("1 of 2 entries are left in the store")
+    assert report.stopped_by.__cause__ is Late.error
+    assert (report.late, report.late_bytes) == (1, size.stat().st_size)
+    assert warnings(events) == []
+    assert JUDGE.wrong(b.cache) == []
+    assert names(b.pull(FORMATS)) == (["pure-wheel"], [])
+
+
+def test_deadline_that_has_passed_leaves_everything(
+    b: Ferry, events: list[Event]
+) -> None:
+    """Each entry is there with the reason, but there is one error for all."""
+    report = replace(b, deadline=Deadline(0.0)).pull(FORMATS)
+    assert names(report) == ([], ["built", "pure-wheel"])
+    assert {left.reason for left in report.failed} == {"the deadline came first"}
+    assert isinstance(report.stopped_by, DeadlinePassed)
+    assert (report.late, warnings(events)) == (2, [])
+    assert not list(b.store.glob("usage/*r2*"))
+
+
+def lose_metadata(cache: Path) -> None:
+    """Make the downloaded wheel one that can be mended without its pack."""
+    (path,) = cache.glob("wheels-v8/**/*.http")
+    path.unlink()
+
+
+def test_deadline_keeps_nothing_back_that_needs_no_pack(b: Ferry) -> None:
+    """What the store has already told is put in place."""
+    b.pull(FORMATS)
+    lose_metadata(b.cache)
+    report = replace(b, deadline=Deadline(0.0)).pull(FORMATS)
+    assert (names(report), report.stopped_by) == ((["pure-wheel"], []), None)
+
+
+def test_entry_that_uv_builds_just_now_is_worth_another_look(b: Ferry) -> None:
+    """Its sdist is locked, which is over soon; the other entry is restored."""
+    assert len(b.pull(FORMATS).restored) == 2
+    (link,) = b.cache.glob("sdists-*/**/built-1.0-*x86_64")
+    link.unlink()
+    (path,) = b.cache.glob("sdists-*/**/.lock")
+    lock = try_lock(path, shared=False)
+    assert lock is not None
+    with lock:
+        report = b.pull(FORMATS)
+    assert [left.is_unsettled for left in report.failed] == [True]
+    assert len(b.pull(FORMATS).restored) == 1
+
+
+def test_locked_cache_is_not_waited_for_beyond_the_deadline(b: Ferry) -> None:
+    """`uv cache prune` holds it for longer than there is time."""
+    b.pull(FORMATS)
+    lose_metadata(b.cache)
+    lock = try_lock(b.cache / ".lock", shared=False, mode=0o666)
+    assert lock is not None
+    with lock:
+        report = replace(b, deadline=Deadline(0.0)).pull(FORMATS)
+    assert isinstance(report.stopped_by, CacheLocked)
+    assert report.stopped_by.message == f"{b.cache} stayed locked until the deadline"
+
+
+def test_built_wheels_come_first(tmp_path: Path) -> None:
+    """And then small packs before large ones, in what is wanted and what is read."""
+    entries = many()
+    store = make_store(tmp_path / "store")
+    Ferry(cache=make_cache(tmp_path / "a", entries), store=store).promote()
+    with Ferry(cache=tmp_path / "b", store=store, runner="r2").open() as tiers:
+        planned = plan_pull(tiers, Rules(), formats_of(entries))
+    for records in (planned.wanted, planned.fetched):
+        keys = [(r.kind.endswith("wheel"), r.pack_bytes) for r in records]
+        assert keys == sorted(keys)
+    assert planned.wanted[0].kind != "registry-wheel"
+
+
+def test_budget_leaves_what_is_beyond_it(b: Ferry, events: list[Event]) -> None:
+    """The plan says so, with the setting's name, and it is no fault."""
+    sizes = {
+        name: object_path(b.store, pack_of(b.store, name)).stat().st_size
+        for name in ("built", "pure-wheel")
+    }
+    limits = Limits(max_bytes=sum(sizes.values()) - 1)
+    with b.open() as tiers:
+        planned = plan_pull(tiers, Rules(), FORMATS, limits)
+    assert [record.name for record in planned.wanted] == ["built"]
+    assert planned.fetch_bytes == sizes["built"]
+    (left,) = planned.left
+    assert (planned.over_budget, planned.faults) == (1, ())
+    assert left.reason == (
+        f"beyond pull.max_bytes: its pack has {sizes['pure-wheel']} bytes,"
+        f" and {sizes['pure-wheel'] - 1} of {limits.max_bytes} are left"
+    )
+    report = b.pull(FORMATS, limits=limits)
+    assert (names(report), report.stopped_by) == ((["built"], []), None)
+    assert (report.bytes_read, warnings(events)) == (sizes["built"], [])
+    exact = limits._replace(max_bytes=sum(sizes.values()))
+    assert names(b.pull(FORMATS, limits=exact)) == (["pure-wheel"], [])
+
+
+def test_budget_counts_a_shared_pack_once_and_a_mended_entry_not(
+    tmp_path: Path,
+) -> None:
+    """Two entries of one pack are within the size of it; what needs no pack, within 0."""
+    entries = many()[:2]
+    formats = formats_of(entries)
+    store = make_store(tmp_path / "store")
+    Ferry(cache=make_cache(tmp_path / "a", entries), store=store).promote()
+    b = Ferry(cache=tmp_path / "b", store=store, runner="r2")
+    (data,) = objects(store).values()
+    for max_bytes, restored, beyond in ((len(data) - 1, 0, 2), (len(data), 2, 0)):
+        limits = Limits(max_bytes=max_bytes)
+        with b.open() as tiers:
+            assert plan_pull(tiers, Rules(), formats, limits).over_budget == beyond
+        assert len(b.pull(formats, limits=limits).restored) == restored
+    lose_metadata(b.cache)
+    assert len(b.pull(formats, limits=Limits(max_bytes=0)).restored) == 1
+
+
+def test_rate_is_kept(b: Ferry) -> None:
+    """At a byte a second the second byte would be late, and nobody waits for it."""
+    hurried = replace(b, deadline=Deadline.after(0.5))
+    report = hurried.pull(FORMATS, limits=Limits(rate_bytes_s=1))
+    assert (report.restored, report.late) == ([], 2)
 
 
 def test_runner_that_may_not_write_to_the_store_pulls(

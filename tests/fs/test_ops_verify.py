@@ -4,7 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -23,12 +23,13 @@ from tests.support.tiers import Ferry, make_store
 from wheelferry.cli.failure import run_guarded
 from wheelferry.cli.session import Process
 from wheelferry.disk import Disk
-from wheelferry.events import discard
+from wheelferry.errors import StoreSilent
+from wheelferry.events import Event, discard
 from wheelferry.ops.finding import Severity
 from wheelferry.ops.verify import verify_store
 from wheelferry.store.posix import PosixStore
 from wheelferry.store.reading import Reads
-from wheelferry.store.record import SegmentId
+from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
 from wheelferry.store.segment_footer import Tombstone
 
@@ -393,6 +394,22 @@ class BadSector(Reads):
         if path == self._path:
             raise OSError(self._number, "injected", str(path))
         return super().open_file(path)
+
+
+class Deaf(PosixStore):
+    """A store that no longer answers once an object is wanted."""
+
+    def open_object(self, digest: Digest) -> BinaryIO | None:
+        raise StoreSilent(f"no answer about {digest}")
+
+
+def test_verify_does_not_go_on_after_the_store_is_silent(store: Path) -> None:
+    """Silence is of the whole store: not one object is called damaged for it."""
+    deaf = Deaf(store, disk=Disk(), runner="r1")
+    events: list[Event] = []
+    with pytest.raises(StoreSilent):
+        verify_store(deaf, events.append)
+    assert [event for event in events if event.name == "finding.made"] == []
 
 
 @pytest.mark.parametrize("number", [5, 13])

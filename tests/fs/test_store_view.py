@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from tests.support.memory_store import MemoryStore
 from tests.support.records import digest_of, make_record, segment_id_of
 from wheelferry.disk import Disk
-from wheelferry.errors import CacheError, StoreNotInitialised, StoreUnavailable
+from wheelferry.errors import (
+    CacheError,
+    DeadlinePassed,
+    StoreError,
+    StoreNotInitialised,
+    StoreSilent,
+    StoreUnavailable,
+)
 from wheelferry.store import view_refresh
 from wheelferry.store.record import Record, SegmentId
 from wheelferry.store.record_map import MAX_FILES_BYTES
@@ -491,6 +498,33 @@ def test_unreadable_segment_is_tried_on_each_refresh(view):
     assert view.refresh(store) == Refresh(added_segments=1, records=1)
     assert view.refresh(store) == NOTHING
     assert len(store.reads) == 6
+
+
+class Ending(MemoryStore):
+    """A store that is at its end after one segment."""
+
+    def __init__(self, error: StoreError) -> None:
+        super().__init__()
+        self.error: StoreError | None = error
+
+    def read_segment(self, segment: SegmentId) -> bytes | None:
+        if self.reads and self.error:
+            raise self.error
+        return super().read_segment(segment)
+
+
+@pytest.mark.parametrize("error", [StoreSilent("silent"), DeadlinePassed("late")])
+def test_refresh_that_is_cut_short_keeps_what_it_has(view, error):
+    """The end of all work with the store is no segment's fault, and is passed on."""
+    store = Ending(error)
+    for name in ("a", "b", "c"):
+        commit(store, make_record(name))
+    with pytest.raises(type(error)):
+        view.refresh(store)
+    assert len(view.light_records()) == 1
+
+    store.error = None
+    assert view.refresh(store) == Refresh(added_segments=2, records=2)
 
 
 def test_refresh_ends_at_the_first_segment_that_the_store_cannot_deliver(view):

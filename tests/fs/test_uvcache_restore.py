@@ -201,6 +201,7 @@ def test_an_sdist_that_uv_builds_now_is_skipped(root):
         outcomes = restore(root, info, make_info())
     assert [o.result for o in outcomes] == [Result.SKIPPED, Result.RESTORED]
     assert outcomes[0].reason.startswith("another process holds its lock")
+    assert [o.is_unsettled for o in outcomes] == [True, False]
     assert look(root, info).state is State.MENDABLE, "its archive came with the other"
 
 

@@ -106,9 +106,12 @@ def formats_of(planned: Sequence[Planned]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.info.format_id for entry in planned))
 
 
-def make_cache(root: Path, planned: Sequence[Planned]) -> Path:
-    """Make a cache that has these entries, as uv would have left it."""
-    for number, entry in enumerate(planned):
+def make_cache(root: Path, planned: Sequence[Planned], *, first: int = 0) -> Path:
+    """Make a cache that has these entries, as uv would have left it.
+
+    Their archives are numbered from `first`.
+    """
+    for number, entry in enumerate(planned, start=first):
         _make_entry(root, entry, archive_id=f"archive{number:09}")
     (root / "CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55")
     return root

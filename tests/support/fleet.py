@@ -151,13 +151,14 @@ class Fleet:
         rules: Rules = EVERYTHING,
         uvs: Sequence[Uv] = (),
         disk: Disk | None = None,
+        is_background: bool = False,
     ) -> Pulled:
         """Pull into the runner's cache; `uvs` are those that it has besides its own."""
         events: list[Event] = []
         versions = [uv.version for uv in (runner.uv, *uvs)]
         with self.tiers(runner, events, disk=disk) as tiers:
             formats = find_formats(tiers, versions=versions, paths=())
-            plan = plan_pull(tiers, rules, formats)
+            plan = plan_pull(tiers, rules, formats, is_background=is_background)
             report = apply_pull(tiers, plan)
         return Pulled(plan=plan, report=report, events=tuple(events))
 

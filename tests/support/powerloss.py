@@ -174,7 +174,7 @@ class RecordingDisk(CountingDisk):
         match step.name:
             case "write" | "write_at":
                 self._node(path).is_synced = False
-            case "open_new" if Path(path).exists():
+            case "open_new" | "open_unique" if Path(path).exists():
                 model.name(path, Node("file"))
             case "make_dir" | "make_dirs" if Path(path).is_dir():
                 model.name(path, Node("directory", is_synced=True))

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from tests.support.disks import CountingDisk
 from wheelferry.disk import Disk, WorkDir, clock
+from wheelferry.disk.clock import Deadline
 from wheelferry.events import Sink, discard
+from wheelferry.ops.limits import NO_LIMITS, Limits
 from wheelferry.ops.promote import PromoteReport, apply_promote, plan_promote
 from wheelferry.ops.pull import PullReport, apply_pull, plan_pull
 from wheelferry.ops.rules import Rules
@@ -16,9 +18,11 @@ from wheelferry.ops.tiers import VIEW, Tiers
 from wheelferry.store.base import Store
 from wheelferry.store.create import create_store
 from wheelferry.store.posix import PosixStore
+from wheelferry.store.reading import Reads
 from wheelferry.store.view import View
 
 Wrap = Callable[[Store], Store]
+NEVER = Deadline.never()
 
 
 def make_store(root: Path) -> Path:
@@ -48,6 +52,7 @@ class Ferry:
 
     Attributes:
         wrap: Put around the store before it is used.
+        deadline: When work with the store has to be over.
     """
 
     cache: Path
@@ -55,6 +60,7 @@ class Ferry:
     runner: str = "r1"
     emit: Sink = discard
     wrap: Wrap | None = None
+    deadline: Deadline = NEVER
 
     @property
     def state(self) -> Path:
@@ -62,10 +68,12 @@ class Ferry:
         return self.cache.with_name(f"{self.cache.name}.wheelferry")
 
     @contextmanager
-    def open(self, disk: Disk | None = None) -> Iterator[Tiers]:
+    def open(
+        self, disk: Disk | None = None, *, reads: Reads | None = None
+    ) -> Iterator[Tiers]:
         """Open both tiers; without a disk, on one that does not sync."""
         disk = disk or CountingDisk()
-        posix = PosixStore(self.store, disk=disk, runner=self.runner)
+        posix = PosixStore(self.store, disk=disk, runner=self.runner, reads=reads)
         info = posix.open()
         with View.open(self.state / VIEW, store_id=info.id, disk=disk) as view:
             yield Tiers(
@@ -78,17 +86,31 @@ class Ferry:
                 disk=disk,
                 emit=self.emit,
                 now=clock.now_s,
+                deadline=self.deadline,
             )
 
-    def promote(self, disk: Disk | None = None) -> PromoteReport:
+    def promote(
+        self, disk: Disk | None = None, *, reads: Reads | None = None
+    ) -> PromoteReport:
         """Promote all that there is."""
-        with self.open(disk) as tiers:
+        with self.open(disk, reads=reads) as tiers:
             return apply_promote(tiers, plan_promote(tiers, Rules()))
 
-    def pull(self, formats: Sequence[str], disk: Disk | None = None) -> PullReport:
+    def pull(
+        self,
+        formats: Sequence[str],
+        disk: Disk | None = None,
+        *,
+        limits: Limits = NO_LIMITS,
+        reads: Reads | None = None,
+        is_background: bool = False,
+    ) -> PullReport:
         """Pull all of these formats."""
-        with self.open(disk) as tiers:
-            return apply_pull(tiers, plan_pull(tiers, Rules(), formats))
+        with self.open(disk, reads=reads) as tiers:
+            plan = plan_pull(
+                tiers, Rules(), formats, limits, is_background=is_background
+            )
+            return apply_pull(tiers, plan, limits)
 
 
 def sweep_rest(ferry: Ferry) -> list[Path]:

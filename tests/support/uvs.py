@@ -4,10 +4,7 @@
 """
 
 import importlib.metadata
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -15,6 +12,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.support.pip import DownloadFailed, download
 
 UV_VERSIONS = Path(__file__).parents[2] / ".uv-versions"
 """Where they are kept; shared by all runs of the tests in this checkout."""
@@ -26,8 +25,6 @@ BETWEEN_VERSIONS = ("0.6.17", "0.10.12", "0.12.0")
 """Versions that share bucket names with others, for a fleet that has several."""
 
 HOW_TO = "with a package index in reach, run: python -m tests.support.uvs"
-
-_FETCH_ENVIRONMENT = dict(os.environ)  # pip's settings, before a test changes HOME
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -112,25 +109,11 @@ def _release(version: str) -> tuple[int, ...]:
 def _fetch(version: str, target: Path) -> None:
     UV_VERSIONS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=UV_VERSIONS, prefix=".fetch-") as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--only-binary=:all:", "--disable-pip-version-check"]
-        command += ["--retries=2", f"--dest={scratch}", f"uv=={version}"]
         try:
-            subprocess.run(
-                command,
-                env=_FETCH_ENVIRONMENT,
-                check=True,
-                timeout=100,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        except subprocess.CalledProcessError as exc:
-            last = (exc.stderr.strip().splitlines() or ["pip failed"])[-1]
-            last = last.removeprefix("ERROR: ")
-            raise UvUnavailable(f"uv {version}: {last}") from exc
-        except subprocess.TimeoutExpired as exc:
-            raise UvUnavailable(f"uv {version}: the index did not answer") from exc
+            arguments = ("--only-binary=:all:", f"uv=={version}")
+            download(Path(scratch), *arguments, timeout_s=100)
+        except DownloadFailed as exc:
+            raise UvUnavailable(f"uv {version}: {exc}") from exc
         (wheel,) = Path(scratch).glob("*.whl")
         unpacked = Path(scratch, "unpacked")
         unpacked.mkdir()

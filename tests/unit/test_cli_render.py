@@ -48,7 +48,7 @@ def pull_plan(wanted: int, *, held: int = 0) -> PullPlan:
     records = tuple(map(record, range(wanted)))
     return PullPlan(
         wanted=records,
-        held=tuple(Digest(f"{number:064x}") for number in range(held)),
+        held=tuple(map(record, range(held))),
         left=(Left(subject="a 1 (git)", reason="ambiguous\n::error::"),),
         fetched=records,
     )
@@ -70,6 +70,16 @@ def test_pull_says_what_changed_with_numbers() -> None:
     assert (summary["planned"], summary["restored"]) == (43, 41)
     assert summary["failed"] == [{"subject": "x", "reason": "y"}]
     assert summary["stopped_by"] is None
+
+
+def test_summary_counts_what_is_worth_another_look_soon() -> None:
+    """Of what stays and of what failed, only that which something else held up."""
+    soon, never = Left("x", "y", is_unsettled=True), Left("z", "y", is_fault=True)
+    pulled = PullReport(failed=[soon, never])
+    assert render_pull.encode_report(pull_plan(2), pulled, 0.1)["unsettled"] == 1
+    plan = PromotePlan(candidates=(), in_store=0, restored=0, left=(soon, never))
+    promoted = PromoteReport(rejected=[never, soon, soon])
+    assert render_promote.encode_report(plan, promoted, 0.1)["unsettled"] == 3
 
 
 def test_pull_says_when_there_is_nothing_to_do() -> None:

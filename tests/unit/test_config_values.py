@@ -101,6 +101,67 @@ def test_toml_scalar_must_be_a_string(value: object) -> None:
         parse_toml(values.PATH, value, HOME)
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "value", "shown"),
+    [
+        (values.DURATION, "30", 30, '"30s"'),
+        (values.DURATION, "30s", 30, '"30s"'),
+        (values.DURATION, "2m", 120, '"2m"'),
+        (values.DURATION, "1.5h", 5400, '"90m"'),
+        (values.DURATION, "24h", 86400, '"24h"'),
+        (values.DURATION, "0.25", 0.25, "0.25"),
+        (values.SIZE, "1000", 1000, "1000"),
+        (values.SIZE, "4K", 4096, '"4K"'),
+        (values.SIZE, "500M", 500 << 20, '"500M"'),
+        (values.SIZE, "2g", 2 << 30, '"2G"'),
+        (values.SIZE, "1.5G", 1536 << 20, '"1536M"'),
+        (values.RATE, "1T", 1 << 40, '"1T"'),
+    ],
+)
+def test_number_may_have_a_unit(
+    kind: values.ValueKind, text: str, value: float, shown: str
+) -> None:
+    """A number is in the smallest unit, or has one, and is shown as a file may have it."""
+    assert parse_strings(kind, [text], HOME) == value
+    assert render_value(kind, value) == shown
+    assert parse_toml(kind, tomllib.loads(f"x = {shown}")["x"], HOME) == value
+
+
+@pytest.mark.parametrize("kind", [values.DURATION, values.SIZE, values.RATE])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "0", "-1", "1 G", "30d", "1e3", "inf", "nan", "9" * 16, "²", "0.0000001"),
+        *(0, -1, 1e300, float("inf"), float("nan"), True, [1], {"x": 1}, 10**40),
+    ],
+    ids=repr,
+)
+def test_number_of_another_form_is_refused(
+    kind: values.ValueKind, value: object
+) -> None:
+    """What is no number above 0 is refused with the form, from a file or elsewhere."""
+    with pytest.raises(ValueError, match="a number") as caught:
+        parse_toml(kind, value, HOME)
+    assert str(caught.value) == kind.form
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (values.DURATION, "25h"),
+        (values.DURATION, "1G"),
+        (values.SIZE, "1s"),
+        (values.SIZE, "1.5"),
+        (values.SIZE, "0.0001K"),
+        (values.RATE, "2m3"),
+    ],
+)
+def test_unit_must_fit(kind: values.ValueKind, text: str) -> None:
+    """A size has no seconds, half a byte is none, and a day is the longest duration."""
+    with pytest.raises(ValueError, match="a number"):
+        parse_strings(kind, [text], HOME)
+
+
 @pytest.mark.parametrize("value", ["numpy", [1], [["a"]], {}])
 def test_toml_list_must_be_an_array_of_strings(value: object) -> None:
     """A single string is not taken for a list of one, nor for its letters."""
@@ -113,14 +174,15 @@ def test_examples_of_the_reference_are_valid(key: str) -> None:
     """The example that the reference shows for a setting is a value for it."""
     kind = OPTIONS[key].kind
     value = tomllib.loads(f"x = {OPTIONS[key].example}")["x"]
-    rendered = render_value(parse_toml(kind, value, HOME))
+    rendered = render_value(kind, parse_toml(kind, value, HOME))
     assert tomllib.loads(f"x = {rendered}")["x"] is not None
 
 
 def test_value_is_shown_as_toml_and_json() -> None:
     """A value is rendered as a file would have it, and encoded for JSON."""
-    assert render_value(Path('/a "b"')) == '"/a \\"b\\""'
-    assert render_value(("a", "b")) == '["a", "b"]'
-    assert render_value(None) == "-"
+    assert render_value(values.PATH, Path('/a "b"')) == '"/a \\"b\\""'
+    assert render_value(values.PATTERNS, ("a", "b")) == '["a", "b"]'
+    assert render_value(values.SIZE, None) == "-"
+    assert (encode_value(0.5), encode_value(1 << 20)) == (0.5, 1 << 20)
     assert encode_value((Path("/a"), Path("/b"))) == ["/a", "/b"]
     assert encode_value(None) is None

@@ -165,3 +165,20 @@ def test_release_needs_a_number(text):
     """Anything else is no version."""
     with pytest.raises(ValueError, match="not a version"):
         parse_release(text)
+
+
+def test_lone_bucket_brings_those_of_its_uv_versions():
+    """A pull that was cut short left built wheels only: the next brings the others too."""
+    formats = choose_formats((), ["sdists-v11"])
+
+    assert set(formats) == {"wheels-v8/array5", "sdists-v11/array3", "sdists-v11/git"}
+
+
+def test_buckets_of_both_families_bring_no_others():
+    """A cache of one uv is filled for that uv, and not for others that share a bucket."""
+    formats = choose_formats((), ["sdists-v9", "wheels-v6"])
+
+    assert {format_id.partition("/")[0] for format_id in formats} == {
+        "sdists-v9",
+        "wheels-v6",
+    }

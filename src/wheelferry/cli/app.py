@@ -48,12 +48,19 @@ def run(
         return 0
     if "_WHEELFERRY_COMPLETE" in environ:
         return _complete()
+    from wheelferry.disk import clock
+
+    started_s = clock.monotonic_s()
     from wheelferry.cli.output import standard_streams
     from wheelferry.cli.session import Process
 
     stdout, stderr = standard_streams()
     process = Process(
-        environ=environ, system_file=system_file, stdout=stdout, stderr=stderr
+        environ=environ,
+        system_file=system_file,
+        stdout=stdout,
+        stderr=stderr,
+        started_s=started_s,
     )
     from wheelferry.cli.failure import run_guarded
 

@@ -17,9 +17,10 @@ def conclude(
             return stopped_by.exit_code
         cause = f" ({text})" if (text := find_cause(stopped_by)) else ""
         hint = f"; {stopped_by.hint}" if stopped_by.hint else ""
+        name = output.name.removesuffix("-plan")
         output.warn(
-            f"{output.name} stopped half way, the job can go on:"
+            f"{name} stopped half way, the job can go on:"
             f" {stopped_by.message}{cause}{hint}",
-            reference=f"{output.name}.stopped",
+            reference=f"{name}.stopped",
         )
     return exits.PARTLY_DONE if session.is_strict and is_partly_done else exits.DONE

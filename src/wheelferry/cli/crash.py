@@ -6,12 +6,17 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from wheelferry import __version__
 from wheelferry.disk import Disk, clock
 
+MAX_REPORTS = 20
+"""How many reports are kept in one directory."""
+
+_PREFIX = "wheelferry-crash-"
 _USERINFO = re.compile(r"://[^/@\s'\"]+@")
 _QUERY = re.compile(r"(://[^\s'\"?]+)\?[^\s'\"]+")
 
@@ -64,7 +69,7 @@ def write_report(
     now_s = clock.now_s()
     data = render_report(exc, argv, environ, now_s).encode(errors="backslashreplace")
     stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%dT%H%M%S")
-    name = f"wheelferry-crash-{stamp}-{os.getpid()}.md"
+    name = f"{_PREFIX}{stamp}-{os.getpid()}.md"
     temporary = Path(environ.get("TMPDIR") or "/tmp")  # noqa: S108 - created exclusively
     disk = Disk()
     for directory in (state, temporary):
@@ -75,5 +80,14 @@ def write_report(
             disk.create_file(directory / name, data, mode=0o600)
         except OSError:  # the report is a courtesy; the next place may take it
             continue
+        _keep_newest(directory, disk)
         return directory / name
     return None
+
+
+def _keep_newest(directory: Path, disk: Disk) -> None:
+    """Remove old reports: what fails in each run of a daemon must not fill a disk."""
+    with suppress(OSError):
+        names = sorted(path.name for path in directory.glob(f"{_PREFIX}*.md"))
+        for name in names[:-MAX_REPORTS]:
+            disk.unlink(directory / name)

@@ -83,6 +83,7 @@ def run_guarded(
         lost = OutputLost("cannot write to stdout", hint="is its disk full?")
         code = _fail(process, argv, lost, is_fail_open=False)
         output.close()
+    process.call_off()
     return code
 
 
@@ -93,6 +94,7 @@ def _fail(
     *,
     is_fail_open: bool,
 ) -> int:
+    process.take_word()
     output = _output(process, argv)
     if not is_fail_open:
         output.fail(error)

@@ -15,6 +15,8 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "init": "Make a store in a directory.",
         "promote": "Put what the local cache has, and the store lacks, into the store.",
         "pull": "Put what the store has, and the local cache lacks, into the cache.",
+        "daemon": "Promote and pull by itself, for as long as it runs.",
+        "systemd": "Install the daemon as a service, or remove it.",
         "status": "Show what is in the cache, in the store, and in only one of them.",
         "verify": "Check every object and every segment of the store.",
         "config": "Show the configuration.",

@@ -22,6 +22,11 @@ def encode_left(left: Iterable[Left]) -> list[dict[str, object]]:
     ]
 
 
+def count_unsettled(*lists: Iterable[Left]) -> int:
+    """Return the number of entries for which it is worth to look again soon."""
+    return sum(entry.is_unsettled for left in lists for entry in left)
+
+
 def render_left(left: Iterable[Left]) -> list[str]:
     """Return one line for each reason, with the number of entries; faults are told apart."""
     reasons = Counter(entry.reason for entry in left if not entry.is_fault)

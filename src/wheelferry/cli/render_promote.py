@@ -3,7 +3,12 @@
 Pure.  `docs/json.md` describes the fields.
 """
 
-from wheelferry.cli.render_left import encode_failed, encode_left, render_left
+from wheelferry.cli.render_left import (
+    count_unsettled,
+    encode_failed,
+    encode_left,
+    render_left,
+)
 from wheelferry.cli.units import count, format_bytes, format_seconds, render_table
 from wheelferry.ops.promote import PromotePlan, PromoteReport
 
@@ -66,6 +71,7 @@ def encode_report(
         "bytes_written": report.bytes_written,
         "tree_bytes": _tree_bytes(report),
         "packs_shared": report.packs_shared,
+        "unsettled": count_unsettled(plan.left, report.rejected),
         "stopped_by": stopped_by.reference if stopped_by else None,
         "duration_s": round(duration_s, 3),
     }

@@ -3,7 +3,12 @@
 Pure.  `docs/json.md` describes the fields.
 """
 
-from wheelferry.cli.render_left import encode_failed, encode_left, render_left
+from wheelferry.cli.render_left import (
+    count_unsettled,
+    encode_failed,
+    encode_left,
+    render_left,
+)
 from wheelferry.cli.units import count, format_bytes, format_seconds, render_table
 from wheelferry.ops.pull import PullPlan, PullReport
 
@@ -29,6 +34,7 @@ def encode_plan(plan: PullPlan) -> dict[str, object]:
         "present": plan.present,
         "other_formats": plan.other_formats,
         "refused_segments": plan.refused_segments,
+        "over_budget": plan.over_budget,
         "left": encode_left(plan.left),
     }
 
@@ -70,6 +76,10 @@ def encode_report(
         "present_meanwhile": report.present_meanwhile,
         "other_formats": plan.other_formats,
         "refused_segments": plan.refused_segments,
+        "over_budget": plan.over_budget,
+        "late": report.late,
+        "late_bytes": report.late_bytes,
+        "unsettled": count_unsettled(report.failed),
         "left": encode_left(plan.left),
         "bytes_read": report.bytes_read,
         "tree_bytes": report.tree_bytes,
@@ -83,15 +93,20 @@ def render_report(plan: PullPlan, report: PullReport, duration_s: float) -> str:
     planned = len(plan.wanted)
     if not planned:
         return f"nothing to pull: {_why_nothing(plan)}"
-    meanwhile = ""
+    more = ""
     if number := report.present_meanwhile:
         was = "was" if number == 1 else "were"
-        meanwhile = f"; {number} {was} put there meanwhile"
+        more += f"; {number} {was} put there meanwhile"
+    if report.late:
+        late = format_bytes(report.late_bytes)
+        more += f"; {report.late} left at the deadline ({late})"
+    if plan.over_budget:
+        more += f"; {plan.over_budget} left beyond pull.max_bytes"
     return (
         f"pulled {len(report.restored)} of {count(planned, 'entry', 'entries')},"
         f" {format_bytes(report.bytes_read)} over the network"
         f" ({format_bytes(report.tree_bytes)} unpacked), {format_seconds(duration_s)}"
-        f"{meanwhile}"
+        f"{more}"
     )
 
 

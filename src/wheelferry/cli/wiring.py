@@ -4,34 +4,114 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wheelferry.cli.hardstop import stop_at
+from wheelferry.cli.memory import StoreMemory
 from wheelferry.cli.session import Session
 from wheelferry.config.model import RulesConfig
 from wheelferry.disk import Disk, clock
-from wheelferry.errors import CacheError, CacheNotFound
-from wheelferry.ops.rules import Rules
-from wheelferry.ops.tiers import VIEW, Tiers
-from wheelferry.store.base import StoreInfo
-from wheelferry.store.posix import PosixStore
-from wheelferry.store.view import View
-from wheelferry.uvcache.owner import check_owner
+from wheelferry.disk.clock import Deadline
+from wheelferry.errors import CacheError, CacheNotFound, WheelferryError
+from wheelferry.store.base import Store, StoreInfo
+from wheelferry.store.isolated import IsolatedStore
+
+if TYPE_CHECKING:
+    from wheelferry.ops.rules import Rules
+    from wheelferry.ops.tiers import Tiers
+
+NEVER: Final = Deadline.never()
 
 
-def open_store(session: Session, disk: Disk) -> tuple[PosixStore, StoreInfo]:
-    """Return the configured store, opened: it is there, and it is the right one."""
-    config = session.config
-    store = PosixStore(session.store_path(), disk=disk, runner=config.runner.name)
-    return store, store.open(expected_id=config.store.id)
+class Link(NamedTuple):
+    """The configured store, in a process of its own; not opened yet.
+
+    Attributes:
+        store: To be opened by `open_store`.
+        memory: What this runner remembers of it.
+        deadline: When work with it has to be over.
+    """
+
+    store: IsolatedStore
+    memory: StoreMemory
+    deadline: Deadline
+
+
+@contextmanager
+def connect(
+    session: Session,
+    *,
+    deadline: Deadline = NEVER,
+    hard_stop: Deadline | None = None,
+    skips_silent: bool = False,
+    makes_state: bool = False,
+) -> Iterator[Link]:
+    """Start the process that works on the store; end it, and remember how it went.
+
+    It takes its time to start: load meanwhile what comes next.
+
+    Args:
+        session: Says where the store is.
+        deadline: When work with it has to be over.
+        hard_stop: When the whole run has to be over, whatever it hangs in.
+        skips_silent: Whether to leave a store alone that was silent a moment ago.
+        makes_state: Whether the state directory may be made, to remember a silence.
+
+    Raises:
+        ConfigError: No store is configured.
+        StoreSilent: The store is left alone.
+        StoreUnavailable: There can be no such process.
+    """
+    config, path, disk = session.config, session.store_path(), Disk()
+    memory = StoreMemory(
+        path,
+        config.cache,
+        makes_state=makes_state,
+        disk=disk,
+        emit=session.output.emit,
+    )
+    if skips_silent:
+        memory.refuse()
+
+    def make() -> Store:
+        from wheelferry.store.posix import PosixStore  # in that process only
+
+        return PosixStore(path, disk=disk, runner=config.runner.name)
+
+    with IsolatedStore(
+        make,
+        location=str(path),
+        timeout_s=config.store.timeout_s,
+        deadline=deadline,
+    ) as store:
+        if hard_stop is not None:  # a thread: the process has to be there already
+            stop_at(session, hard_stop)
+        try:
+            yield Link(store, memory, deadline)
+        except WheelferryError as exc:
+            memory.settle(exc, store.longest_wait_s)
+            raise
+        memory.settle(None, store.longest_wait_s)
+
+
+def open_store(session: Session, link: Link) -> StoreInfo:
+    """Open the store: it is there, and it is the right one.
+
+    Raises:
+        StoreError: It cannot be opened.
+    """
+    return link.store.open(expected_id=session.config.store.id)
 
 
 @contextmanager
 def open_tiers(
-    session: Session, *, needs_cache: bool, only_looks: bool = False
-) -> Iterator[Tiers]:
+    session: Session, link: Link, *, needs_cache: bool, only_looks: bool = False
+) -> Iterator["Tiers"]:
     """Open both tiers, and close the view at the end.
 
     Args:
         session: Says where they are.
+        link: The store.
         needs_cache: Whether there must be a cache; else it is made when it is needed.
         only_looks: Whether a state directory that is missing is not made either: what
             only shows something leaves no trace, least of all one of another user.
@@ -41,8 +121,12 @@ def open_tiers(
         CacheError: It is no directory; the state directory cannot be made.
         StoreError: The store cannot be opened.
     """
+    from wheelferry.ops.tiers import VIEW, Tiers
+    from wheelferry.store.view import View
+    from wheelferry.uvcache.owner import check_owner
+
     config, disk = session.config, Disk()
-    store, info = open_store(session, disk)
+    info = open_store(session, link)
     _check_cache(session, needs_cache=needs_cache)
     if not only_looks:
         check_owner(config.cache.path)
@@ -54,13 +138,14 @@ def open_tiers(
         yield Tiers(
             cache=config.cache.path,
             state=state,
-            store=store,
+            store=link.store,
             store_id=info.id,
             view=view,
             runner=config.runner.name,
             disk=disk,
             emit=session.output.emit,
             now=clock.now_s,
+            deadline=link.deadline,
         )
 
 
@@ -107,8 +192,10 @@ def _borrow_state(state: Path, disk: Disk) -> Iterator[Path]:
         disk.remove_tree(temporary)
 
 
-def make_rules(config: RulesConfig) -> Rules:
+def make_rules(config: RulesConfig) -> "Rules":
     """Return the rules of a section of the configuration."""
+    from wheelferry.ops.rules import Rules
+
     rules = Rules(
         include=config.include,
         exclude=config.exclude,

@@ -6,6 +6,7 @@ module of the program is loaded.
 
 import os
 from collections.abc import Mapping
+from typing import NamedTuple
 
 DISABLE = "WHEELFERRY_DISABLE"
 CONFIG = "WHEELFERRY_CONFIG"
@@ -67,3 +68,24 @@ def find_path_dirs(environ: Mapping[str, str]) -> tuple[str, ...]:
 def find_host_name() -> str:
     """Return this host's name, as `uname -n` has it."""
     return os.uname().nodename
+
+
+class ServiceManager(NamedTuple):
+    """What a service manager says to a service that it starts; see sd_notify(3).
+
+    Attributes:
+        address: Of the socket to notify, or "".
+        watchdog_s: Within what time it has to hear of this process, or None.
+    """
+
+    address: str
+    watchdog_s: float | None
+
+
+def find_service_manager(environ: Mapping[str, str]) -> ServiceManager:
+    """Return how to talk to the service manager that started this process, if any."""
+    for_pid = environ.get("WATCHDOG_PID", str(os.getpid()))
+    text = environ.get("WATCHDOG_USEC", "")
+    is_ours = for_pid == str(os.getpid()) and text.isascii() and text.isdigit()
+    watchdog_s = int(text) / 1_000_000 if is_ours and int(text) else None
+    return ServiceManager(environ.get("NOTIFY_SOCKET", ""), watchdog_s)

@@ -26,6 +26,9 @@ from wheelferry.config.files import ABSENT, load_file, suggest
 from wheelferry.config.model import (
     CacheConfig,
     Config,
+    DaemonConfig,
+    PromoteConfig,
+    PullConfig,
     RulesConfig,
     RunnerConfig,
     StoreConfig,
@@ -152,7 +155,7 @@ def _refuse(held: Setting, source: Source, origin: str) -> str:
 def _default_layer(environ: Mapping[str, str]) -> _Layer:
     paths = tuple(map(Path, environment.find_path_dirs(environ)))
     values: dict[str, tuple[Value, str]] = {
-        key: (() if option.kind.is_list else None, "")
+        key: (() if option.kind.is_list else option.constant, "")
         for key, option in OPTIONS.items()
     }
     values["uv.paths"] = paths, "PATH"
@@ -273,11 +276,25 @@ def _build(settings: Mapping[str, Setting]) -> Config:
     for key, setting in settings.items():
         section, _, name = key.partition(".")
         tree.setdefault(section, {})[name] = setting.value
+    store, pull, daemon = tree["store"], tree["pull"], tree["daemon"]
+    promote = tree["promote"]
     return Config(
-        store=StoreConfig(**tree["store"]),
+        store=StoreConfig(timeout_s=store.pop("timeout"), **store),
         cache=CacheConfig(**tree["cache"]),
         runner=RunnerConfig(**tree["runner"]),
         uv=UvConfig(**tree["uv"]),
-        promote=RulesConfig(**tree["promote"]),
-        pull=RulesConfig(**tree["pull"]),
+        promote=PromoteConfig(
+            rate_bytes_s=promote.pop("limit_rate"), rules=RulesConfig(**promote)
+        ),
+        pull=PullConfig(
+            deadline_s=pull.pop("deadline"),
+            max_bytes=pull.pop("max_bytes"),
+            rate_bytes_s=pull.pop("limit_rate"),
+            rules=RulesConfig(**pull),
+        ),
+        daemon=DaemonConfig(
+            tasks=daemon["tasks"],
+            poll_s=daemon["poll"],
+            rescan_s=daemon["rescan"],
+        ),
     )

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 
 class StoreConfig(NamedTuple):
-    """Where the store is; None if nothing says so."""
+    """Where the store is, None if nothing says so, and how long it may be silent."""
 
     path: Path | None
     id: str | None
+    timeout_s: float
 
 
 class CacheConfig(NamedTuple):
@@ -44,6 +45,30 @@ class RulesConfig(NamedTuple):
     kinds: tuple[str, ...]
 
 
+class PromoteConfig(NamedTuple):
+    """What to promote, and what it may take of the network; None is no limit."""
+
+    rules: RulesConfig
+    rate_bytes_s: int | None
+
+
+class PullConfig(NamedTuple):
+    """What to pull, and what it may cost a job; None is no limit."""
+
+    rules: RulesConfig
+    deadline_s: float
+    max_bytes: int | None
+    rate_bytes_s: int | None
+
+
+class DaemonConfig(NamedTuple):
+    """What the daemon does by itself, and how often it looks."""
+
+    tasks: tuple[str, ...]
+    poll_s: float
+    rescan_s: float
+
+
 class Config(NamedTuple):
     """All of it; built once per run, by `load_config`."""
 
@@ -51,5 +76,6 @@ class Config(NamedTuple):
     cache: CacheConfig
     runner: RunnerConfig
     uv: UvConfig
-    promote: RulesConfig
-    pull: RulesConfig
+    promote: PromoteConfig
+    pull: PullConfig
+    daemon: DaemonConfig

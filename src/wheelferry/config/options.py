@@ -5,14 +5,19 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from wheelferry.config.values import (
+    DURATION,
     INDEXES,
     KINDS,
     PATH,
     PATHS,
     PATTERNS,
+    RATE,
     RUNNER,
+    SIZE,
     STORE_ID,
+    TASKS,
     VERSIONS,
+    Value,
     ValueKind,
 )
 
@@ -33,6 +38,7 @@ class Option(NamedTuple):
             says where data goes, whom to trust and what is shared: a job must not be
             able to change that by its environment.
         own_example: As TOML, where that of its kind does not fit.
+        constant: The default, where it is always the same and not "unset".
     """
 
     key: str
@@ -42,6 +48,7 @@ class Option(NamedTuple):
     flag: str | None = None
     is_protected: bool = True
     own_example: str = ""
+    constant: Value = None
 
     @property
     def example(self) -> str:
@@ -106,6 +113,16 @@ _TABLE: Final = (
         help="Id that the store must have; with another one it counts as away",
     ),
     Option(
+        key="store.timeout",
+        kind=DURATION,
+        default="30s",
+        help=(
+            "How long the store may give no sign of life before it is given up, and left"
+            " alone by the next jobs for a while"
+        ),
+        constant=30,
+    ),
+    Option(
         key="cache.path",
         kind=PATH,
         default=(
@@ -149,7 +166,61 @@ _TABLE: Final = (
         help="Directories to look for uv in; what is found there is run",
     ),
     *_rules("promote", "promoted"),
+    Option(
+        key="promote.limit_rate",
+        kind=RATE,
+        default="no limit",
+        help="How much one promotion may write to the store in a second",
+        flag="--limit-rate",
+        is_protected=False,
+    ),
     *_rules("pull", "restored"),
+    Option(
+        key="pull.deadline",
+        kind=DURATION,
+        default="30s",
+        help="How long a pull may take; what it has by then is used, the rest is left",
+        flag="--deadline",
+        is_protected=False,
+        constant=30,
+    ),
+    Option(
+        key="pull.max_bytes",
+        kind=SIZE,
+        default="no limit",
+        help="How much one pull may read from the store; what is beyond is left",
+        flag="--max-bytes",
+        is_protected=False,
+    ),
+    Option(
+        key="pull.limit_rate",
+        kind=RATE,
+        default="no limit",
+        help="How much one pull may read from the store in a second",
+        flag="--limit-rate",
+        is_protected=False,
+    ),
+    Option(
+        key="daemon.tasks",
+        kind=TASKS,
+        default="both",
+        help="What the daemon does by itself",
+    ),
+    Option(
+        key="daemon.poll",
+        kind=DURATION,
+        default="10s",
+        help="How often the daemon looks whether the store has changed; 2 RPCs each time",
+        constant=10,
+    ),
+    Option(
+        key="daemon.rescan",
+        kind=DURATION,
+        default="10m",
+        help="How often the daemon compares all of the cache with all of the store",
+        own_example='"10m"',
+        constant=600,
+    ),
 )
 
 OPTIONS: Final[Mapping[str, Option]] = MappingProxyType(

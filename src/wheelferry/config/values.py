@@ -1,16 +1,17 @@
 """How the text of a setting becomes a value, and a value text.
 
 A parser takes one string and returns a value, or raises ValueError with the form that it
-expected.  Files give strings or arrays of strings, variables and flags give strings, so
-there is one parser per kind of value wherever it comes from.
+expected.  Files give strings, arrays of strings or numbers, variables and flags give
+strings, so there is one parser per kind of value wherever it comes from.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
-Value: TypeAlias = str | Path | tuple[str, ...] | tuple[Path, ...] | None
+Single: TypeAlias = str | Path | int | float
+Value: TypeAlias = Single | tuple[str, ...] | tuple[Path, ...] | None
 
 
 class ValueKind(NamedTuple):
@@ -24,15 +25,18 @@ class ValueKind(NamedTuple):
         separator: Between the members of a list in a variable; None means blanks.
         metavar: Stands for a value in `--help`.
         is_path: Whether `~/` and, in a flag, relative paths are understood.
+        units: By letter, what a number may be counted in, the smallest first; if there
+            are any, a value is a number.
     """
 
     form: str
     example: str
-    parse: Callable[[str], str | Path]
+    parse: Callable[[str], Single]
     metavar: str
     is_list: bool = False
     separator: str | None = None
     is_path: bool = False
+    units: tuple[tuple[str, int], ...] = ()
 
 
 # Compiled when they are used: a run that needs none of them saves a millisecond.
@@ -40,6 +44,11 @@ _ID = r"(?a)[0-9a-f]{32}"
 _VERSION = r"(?a)\d+\.\d+\.\d+"
 _PATTERN = r"(?a)[A-Za-z0-9._*?\[\]!-]+"
 _SEPARATORS = r"[-_.]+"
+_NUMBER = r"(?a)(\d{1,15}(?:\.\d{1,6})?)([A-Za-z]?)"
+
+_TIMES = (("s", 1), ("m", 60), ("h", 3600))
+_SIZES = (("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1 << 40))
+MAX_DURATION_S: Final = 24 * 3600
 
 
 def _parse_path(text: str) -> Path:
@@ -93,6 +102,45 @@ def _parse_kind(text: str) -> str:
     if text not in known:
         raise ValueError(f"one of {', '.join(known)}")
     return text
+
+
+def _parse_task(text: str) -> str:
+    if text not in ("promote", "pull"):
+        raise ValueError(TASKS.form)
+    return text
+
+
+def _parse_duration(text: str) -> float:
+    seconds = _parse_number(DURATION, text)
+    if not 0 < seconds <= MAX_DURATION_S:
+        raise ValueError(DURATION.form)
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+def _parse_size(text: str) -> int:
+    return _parse_bytes(SIZE, text)
+
+
+def _parse_rate(text: str) -> int:
+    return _parse_bytes(RATE, text)
+
+
+def _parse_bytes(kind: ValueKind, text: str) -> int:
+    size_bytes = _parse_number(kind, text)
+    if size_bytes < 1 or ("." in text and text[-1].isdigit()):
+        raise ValueError(kind.form)
+    return int(size_bytes)
+
+
+def _parse_number(kind: ValueKind, text: str) -> float:
+    """Return a number with an optional unit, in the smallest one."""
+    if not (match := re.fullmatch(_NUMBER, text)):
+        raise ValueError(kind.form)
+    number, unit = match.groups()
+    for letter, factor in (("", 1), *kind.units):
+        if unit.upper() == letter.upper():
+            return float(number) * factor
+    raise ValueError(kind.form)
 
 
 PATH = ValueKind(
@@ -155,6 +203,38 @@ KINDS = ValueKind(
     metavar="KIND",
 )
 
+TASKS = ValueKind(
+    form="`promote` or `pull`",
+    example='["promote"]',
+    parse=_parse_task,
+    is_list=True,
+    metavar="TASK",
+)
+
+DURATION = ValueKind(
+    form="a number of seconds, or one with `s`, `m` or `h`: more than 0, at most 24h",
+    example='"45s"',
+    parse=_parse_duration,
+    metavar="TIME",
+    units=_TIMES,
+)
+SIZE = ValueKind(
+    form="a number of bytes, or one with `K`, `M`, `G` or `T` (powers of 1024)",
+    example='"2G"',
+    parse=_parse_size,
+    metavar="SIZE",
+    units=_SIZES,
+)
+RATE = ValueKind(
+    form=(
+        "bytes per second: a number, or one with `K`, `M`, `G` or `T` (powers of 1024)"
+    ),
+    example='"20M"',
+    parse=_parse_rate,
+    metavar="RATE",
+    units=_SIZES,
+)
+
 
 def split_text(kind: ValueKind, text: str) -> list[str]:
     """Return the strings that a variable's text holds: one, or those of a list."""
@@ -179,28 +259,42 @@ def parse_strings(kind: ValueKind, texts: Sequence[str], home: str) -> Value:
 def parse_toml(kind: ValueKind, value: object, home: str) -> Value:
     """Return the value of a TOML key; raises ValueError."""
     if not kind.is_list:
+        if kind.units and isinstance(value, int | float):
+            value = str(value)
         if not isinstance(value, str):
-            raise ValueError(f"a string: {kind.form}")
+            raise ValueError(kind.form if kind.units else f"a string: {kind.form}")
         return parse_strings(kind, [value], home)
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
         raise ValueError(f"an array of strings, each {kind.form}")
     return parse_strings(kind, value, home)
 
 
-def render_value(value: Value) -> str:
+def render_value(kind: ValueKind, value: Value) -> str:
     """Return a value as TOML has it; an unset one as `-`."""
     if value is None:
         return "-"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_quote, value))}]"
+    if isinstance(value, int | float):
+        return _render_number(kind, value)
     return _quote(value)
 
 
-def encode_value(value: Value) -> str | list[str] | None:
+def encode_value(value: Value) -> str | int | float | list[str] | None:
     """Return a value as JSON has it."""
     if isinstance(value, tuple):
         return [str(member) for member in value]
-    return None if value is None else str(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    return str(value)
+
+
+def _render_number(kind: ValueKind, value: float) -> str:
+    """Return a number in the largest unit of which it is a multiple."""
+    for letter, factor in reversed(kind.units):
+        if value % factor == 0:
+            return f'"{value // factor}{letter}"'
+    return str(value)
 
 
 def _expand(kind: ValueKind, text: str, home: str) -> str:

@@ -48,6 +48,14 @@ class Disk:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         return os.open(path, flags, mode)
 
+    def open_unique(self, path: StrPath, mode: int = 0o666) -> int:
+        """Open a new file whose name nobody else can have, and return its descriptor.
+
+        As `open_new`, but without O_EXCL, which costs one RPC more on NFS.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(path, flags, mode)
+
     def write(self, fd: int, data: Buffer) -> None:
         """Write all of `data` at the descriptor's position."""
         view = memoryview(data).cast("B")

@@ -9,8 +9,11 @@ class Left(NamedTuple):
     Attributes:
         is_fault: Whether something is wrong with it, so that someone may want to act;
             not so if it is left by a rule, or belongs to another machine.
+        is_unsettled: Whether only something that goes on just now keeps it there, so
+            that it is worth to look again soon.
     """
 
     subject: str
     reason: str
     is_fault: bool = False
+    is_unsettled: bool = False

@@ -42,12 +42,12 @@ def pack_entry(
         record = read_record(files)
         pack = write_pack(files, spool, disk=disk, pool=pool)
     except (FileNotFoundError, ChangedWhilePacking) as exc:
-        return Left(subject=subject, reason=f"changed while it was packed: {exc}")
+        return _changed(subject, f"changed while it was packed: {exc}")
     except SpoolFailed:
         raise
     except (NotPackable, IntegrityError, OSError) as exc:
         if not is_unchanged(entry):  # `uv cache clean` takes it away piece by piece
-            return Left(subject=subject, reason=f"changed while it was packed: {exc}")
+            return _changed(subject, f"changed while it was packed: {exc}")
         return Left(subject=subject, reason=str(exc))
     catalogued = encode_record(
         entry.info,
@@ -56,11 +56,18 @@ def pack_entry(
         tree_bytes=pack.tree_bytes,
         tree_files=pack.tree_files,
     )
+    if not is_unchanged(entry):
+        pack.close()
+        return _changed(subject, "was replaced while it was packed")
     fault = _find_fault(entry, pack, record) or _find_limit(catalogued)
     if fault:
         pack.close()
         return Left(subject=subject, reason=fault)
     return Packed(pack=pack, record=catalogued)
+
+
+def _changed(subject: str, reason: str) -> Left:
+    return Left(subject=subject, reason=reason, is_unsettled=True)
 
 
 def _find_fault(
@@ -69,8 +76,6 @@ def _find_fault(
     """Return why what was packed is not what is to be shared, or None."""
     found = {file.path: (file.size_bytes, file.digest) for file in pack.table.files}
     issues = check_record(record, found)
-    if not is_unchanged(entry):
-        return "was replaced while it was packed"
     if not issues:
         return None
     named = "; ".join(map(str, issues[:_MAX_ISSUES]))

@@ -14,7 +14,9 @@ from wheelferry.events import Event, Level, progress
 from wheelferry.ops.convert import event_fields
 from wheelferry.ops.left import Left
 from wheelferry.ops.local import local_disk, sweep_staging
+from wheelferry.ops.outflow import Outflow
 from wheelferry.ops.packing import Packed, pack_entry
+from wheelferry.ops.past import note
 from wheelferry.ops.promote_plan import Candidate, PromotePlan, plan_promote
 from wheelferry.ops.tiers import Tiers
 from wheelferry.pack.pool import Pool
@@ -62,28 +64,43 @@ class PromoteReport:
     stopped_by: CacheError | StoreError | None = None
 
 
-def apply_promote(tiers: Tiers, plan: PromotePlan) -> PromoteReport:
+def apply_promote(
+    tiers: Tiers, plan: PromotePlan, *, rate_bytes_s: int | None = None
+) -> PromoteReport:
     """Carry a plan out; what cannot be promoted is reported, and the rest goes on.
 
-    When the store takes no more, what it has is committed and the report says so.
+    When the store takes no more, what it has is committed and the report says so.  No
+    more than `rate_bytes_s` of packs are written in a second; None is no limit.
     """
     report = PromoteReport()
     try:
-        if not plan.candidates:
-            sweep_staging(tiers.staging, tiers.disk)
-            return report
-        with local_disk(tiers.staging):
-            _promote(tiers, plan, report)
-        with contextlib.suppress(StoreError):  # all is committed: it can wait
-            tiers.store.sweep_staging(older_than_s=ABANDONED_S)
+        try:
+            _apply(tiers, plan, report, Outflow(rate_bytes_s))
+        finally:
+            promoted = (record.identity for record in report.promoted)
+            note(tiers, plan.past, (*plan.known, *promoted))
     except (CacheError, StoreError) as exc:
         report.stopped_by = exc
     return report
 
 
-def _promote(tiers: Tiers, plan: PromotePlan, report: PromoteReport) -> None:
+def _apply(
+    tiers: Tiers, plan: PromotePlan, report: PromoteReport, outflow: Outflow
+) -> None:
+    if not plan.candidates:
+        sweep_staging(tiers.staging, tiers.disk)
+        return
+    with local_disk(tiers.staging):
+        _promote(tiers, plan, report, outflow)
+    with contextlib.suppress(StoreError):  # all is committed: it can wait
+        tiers.store.sweep_staging(older_than_s=ABANDONED_S)
+
+
+def _promote(
+    tiers: Tiers, plan: PromotePlan, report: PromoteReport, outflow: Outflow
+) -> None:
     with WorkDir.open(tiers.staging, disk=tiers.disk) as work, Pool() as pool:
-        batch = _Batch(tiers, report)
+        batch = _Batch(tiers, report, outflow)
         try:
             done_bytes = 0
             for done, candidate in enumerate(plan.candidates):
@@ -125,9 +142,10 @@ def _rejected(left: Left) -> Event:
 class _Batch:
     """Packs that are in the store, and not yet named by a segment."""
 
-    def __init__(self, tiers: Tiers, report: PromoteReport) -> None:
+    def __init__(self, tiers: Tiers, report: PromoteReport, outflow: Outflow) -> None:
         self._tiers = tiers
         self._report = report
+        self._outflow = outflow
         self._records: list[Record] = []
         self._packs: dict[Digest, SpooledPack] = {}
 
@@ -202,7 +220,7 @@ class _Batch:
 
     def _put(self, digest: Digest, pack: SpooledPack) -> None:
         outcome = self._tiers.store.put_object(
-            pack.chunks(),
+            self._outflow.limit(pack.chunks()),
             digest=digest,
             size_bytes=pack.pack_bytes,
             is_suspect=self._tiers.view.is_missing(digest),

@@ -1,14 +1,16 @@
 """What a promotion would do: the settled entries of the cache, against the catalog."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wheelferry.events import Event
 from wheelferry.ops.convert import METADATA, encode_record
 from wheelferry.ops.formats import unknown_format
 from wheelferry.ops.left import Left
+from wheelferry.ops.past import Past, recall
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
-from wheelferry.uvcache.cached import CachedEntry, Scan
+from wheelferry.store.record import Identity
+from wheelferry.uvcache.cached import CachedEntry, Scan, is_unchanged
 from wheelferry.uvcache.entry import EntryInfo
 from wheelferry.uvcache.scan import scan_cache
 from wheelferry.uvcache.tree import NotPackable, list_tree
@@ -31,12 +33,16 @@ class PromotePlan:
         in_store: Number of entries that the store has already.
         restored: Number of entries that came from the store.
         left: What the rules, or the state of the entry, keep here.
+        known: Entries that the store has already, or that came from it.
+        past: What the cache has had before the scan.
     """
 
     candidates: tuple[Candidate, ...]
     in_store: int
     restored: int
     left: tuple[Left, ...]
+    known: tuple[Identity, ...] = ()
+    past: Past | None = None
 
     @property
     def tree_bytes(self) -> int:
@@ -49,9 +55,10 @@ def plan_promote(tiers: Tiers, rules: Rules) -> PromotePlan:
 
     Raises CacheError, StoreError.
     """
+    past = recall(tiers)
     scan = scan_cache(tiers.cache)
     tiers.refresh()
-    return compare(tiers, rules, scan)
+    return replace(compare(tiers, rules, scan), past=past)
 
 
 def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
@@ -61,19 +68,30 @@ def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
     candidates: list[Candidate] = []
     left = [Left(subject=str(s.path), reason=s.reason) for s in scan.skipped]
     in_store = restored = 0
+    known: list[Identity] = []
     for entry in scan.entries:
         info = entry.info
+        identity = encode_record(
+            info, pack="", pack_bytes=0, tree_bytes=0, tree_files=0
+        ).identity
         if entry.is_restored:
             restored += 1
-        elif _in_store(tiers, info):
+            known.append(identity)
+        elif _in_store(tiers, info, identity):
             in_store += 1
+            known.append(identity)
         elif reason := rules.refuse(info.key, info.name, entry.urls):
             left.append(Left(subject=subject_of(info), reason=reason))
         else:
             try:
                 tree_bytes = sum(file.size_bytes for file in list_tree(entry))
             except (NotPackable, OSError) as exc:
-                fault = Left(subject=subject_of(info), reason=str(exc), is_fault=True)
+                fault = Left(
+                    subject=subject_of(info),
+                    reason=str(exc),
+                    is_fault=True,
+                    is_unsettled=not is_unchanged(entry),
+                )
                 left.append(fault)
             else:
                 candidates.append(Candidate(entry=entry, tree_bytes=tree_bytes))
@@ -93,6 +111,7 @@ def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
         in_store=in_store,
         restored=restored,
         left=tuple(left),
+        known=tuple(known),
     )
 
 
@@ -101,14 +120,13 @@ def subject_of(info: EntryInfo) -> str:
     return f"{info.name} {info.version} ({info.key.kind.value}, {info.format_id})"
 
 
-def _in_store(tiers: Tiers, info: EntryInfo) -> bool:
+def _in_store(tiers: Tiers, info: EntryInfo, identity: Identity) -> bool:
     """Return whether the store has an entry, with all that this cache has of it.
 
     A record does not count if pull missed its pack; nor if it lacks metadata, which uv
     keeps of a downloaded wheel only from the first job on that resolves.
     """
-    record = encode_record(info, pack="", pack_bytes=0, tree_bytes=0, tree_files=0)
-    for light in tiers.view.find_identity(record.identity):
+    for light in tiers.view.find_identity(identity):
         if tiers.view.is_missing(light.pack):
             continue
         if not info.metadata:

@@ -6,18 +6,22 @@ It runs before every job and mostly has nothing to do, so what it imports is cou
 Values that it always needs are named tuples: to define a frozen dataclass takes 1 ms.
 """
 
+from wheelferry.ops.limits import NO_LIMITS, Limits
 from wheelferry.ops.local import sweep_staging
+from wheelferry.ops.past import note
 from wheelferry.ops.pull_plan import PullPlan, PullReport, plan_pull
 from wheelferry.ops.tiers import Tiers
 from wheelferry.ops.usage import note_usage
 
-__all__ = ["PullPlan", "PullReport", "apply_pull", "plan_pull"]
+__all__ = ["Limits", "PullPlan", "PullReport", "apply_pull", "plan_pull"]
 
 
-def apply_pull(tiers: Tiers, plan: PullPlan) -> PullReport:
+def apply_pull(tiers: Tiers, plan: PullPlan, limits: Limits = NO_LIMITS) -> PullReport:
     """Carry a plan out; what cannot be restored is reported, and the rest goes on.
 
-    When the store fails, what was read until then is published and the report says so.
+    When the store fails, or the tiers' deadline comes, what was read until then is
+    published and the report says so.  Of `limits` only the rate matters here: the plan
+    is within the others already.
 
     Raises CacheError: the cache cannot be written, or stayed locked.
     """
@@ -26,9 +30,17 @@ def apply_pull(tiers: Tiers, plan: PullPlan) -> PullReport:
         # Most pulls have nothing to do, and need not load what restores.
         from wheelferry.ops.restoration import restore  # noqa: PLC0415
 
-        restore(tiers, plan, report)
+        restore(tiers, plan, limits, report)
     else:
         sweep_staging(tiers.staging, tiers.disk)
+    if plan.past is not None or report.restored:
+        held = plan.held if plan.past is not None else ()
+        note(
+            tiers,
+            plan.past,
+            (record.identity for record in held),
+            added=(record.identity for record in report.restored),
+        )
     if report.stopped_by is None:
-        note_usage(tiers, (*plan.held, *(record.pack for record in report.restored)))
+        note_usage(tiers, (record.pack for record in (*plan.held, *report.restored)))
     return report

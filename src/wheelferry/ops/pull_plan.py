@@ -7,12 +7,14 @@ from wheelferry.errors import CacheError, IntegrityError, StoreError
 from wheelferry.ops.choose import choose, subject_of
 from wheelferry.ops.convert import decode_entry
 from wheelferry.ops.left import Left
+from wheelferry.ops.limits import NO_LIMITS, Limits
+from wheelferry.ops.past import Past, recall
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import Digest
 from wheelferry.store.view import LightRecord
 from wheelferry.uvcache.entry import EntryInfo
-from wheelferry.uvcache.presence import Inspector, State
+from wheelferry.uvcache.presence import Inspector, Part, Presence, State
 from wheelferry.uvcache.recordcheck import check_key, check_restorable
 
 
@@ -20,21 +22,27 @@ class PullPlan(NamedTuple):
     """What a pull would do.
 
     Attributes:
-        wanted: Records to restore, in whole or in part.
-        held: Packs of entries that the cache has already.
+        wanted: Records to restore, in whole or in part, in this order; those with one
+            pack follow each other.
+        held: Records of entries that the cache has already.
         left: What is in the store and stays there, and why.
-        fetched: Those of `wanted` whose packs have to be read, one for each pack.
+        fetched: Those of `wanted` whose packs have to be read, one for each pack, in
+            the same order.
         other_formats: Number of entries that the store has for other uv versions;
             counted only where nothing is present or wanted.
         refused_segments: Number of segments of the catalog that could not be read.
+        over_budget: Number of entries among `left` that `max_bytes` has no room for.
+        past: What the cache has had, for a pull in the background.
     """
 
     wanted: tuple[LightRecord, ...]
-    held: tuple[Digest, ...]
+    held: tuple[LightRecord, ...]
     left: tuple[Left, ...]
     fetched: tuple[LightRecord, ...]
     other_formats: int = 0
     refused_segments: int = 0
+    over_budget: int = 0
+    past: Past | None = None
 
     @property
     def faults(self) -> tuple[Left, ...]:
@@ -66,6 +74,8 @@ class PullReport:
         bytes_read: Of packs, from the store.
         tree_bytes: The same, unpacked.
         present_meanwhile: Entries that another pull, or uv, put there first.
+        late: Number of entries among `failed` that the deadline left in the store.
+        late_bytes: Size of their packs.
         stopped_by: What ended it half way, if anything did.
     """
 
@@ -77,6 +87,8 @@ class PullReport:
         bytes_read: int = 0,
         tree_bytes: int = 0,
         present_meanwhile: int = 0,
+        late: int = 0,
+        late_bytes: int = 0,
         stopped_by: CacheError | StoreError | None = None,
     ) -> None:
         self.restored = list(restored)
@@ -84,23 +96,44 @@ class PullReport:
         self.bytes_read = bytes_read
         self.tree_bytes = tree_bytes
         self.present_meanwhile = present_meanwhile
+        self.late = late
+        self.late_bytes = late_bytes
         self.stopped_by = stopped_by
 
 
-def plan_pull(tiers: Tiers, rules: Rules, format_ids: Sequence[str]) -> PullPlan:
+def plan_pull(
+    tiers: Tiers,
+    rules: Rules,
+    format_ids: Sequence[str],
+    limits: Limits = NO_LIMITS,
+    *,
+    is_background: bool = False,
+) -> PullPlan:
     """Read the catalog and the cache and decide what to restore; changes neither.
 
-    `format_ids` are the cache formats to restore, the preferred ones first.
+    Args:
+        tiers: Both of them.
+        rules: What may be restored.
+        format_ids: The cache formats to restore, the preferred ones first.
+        limits: What it may take of the store.
+        is_background: Whether no job asked for it: then what this cache has had, and
+            has no more, is left in the store.
 
     Raises CacheError, StoreError.
     """
     refused = tiers.refresh()
-    return compare(tiers, rules, format_ids)._replace(refused_segments=refused)
+    past = recall(tiers) if is_background else None
+    plan = compare(tiers, rules, format_ids, past)._replace(refused_segments=refused)
+    if limits.max_bytes is None or plan.fetch_bytes <= limits.max_bytes:
+        return plan
+    return _within(plan, limits.max_bytes)
 
 
-def compare(tiers: Tiers, rules: Rules, format_ids: Sequence[str]) -> PullPlan:
+def compare(
+    tiers: Tiers, rules: Rules, format_ids: Sequence[str], past: Past | None = None
+) -> PullPlan:
     """Return the plan for the view as it is; see `plan_pull`."""
-    comparison = _Comparison(tiers, rules)
+    comparison = _Comparison(tiers, rules, past)
     choice = choose(
         filter(comparison.admit, tiers.view.light_records(format_ids)),
         format_ids=format_ids,
@@ -116,18 +149,37 @@ def compare(tiers: Tiers, rules: Rules, format_ids: Sequence[str]) -> PullPlan:
     return plan._replace(other_formats=others)
 
 
+def _within(plan: PullPlan, max_bytes: int) -> PullPlan:
+    """Return the plan without the packs that a budget has no room for."""
+    from wheelferry.ops.order import find_beyond  # noqa: PLC0415
+
+    beyond = find_beyond(plan.fetched, max_bytes)
+    left = tuple(
+        Left(subject=subject_of(record), reason=beyond[record.pack])
+        for record in plan.wanted
+        if record.pack in beyond
+    )
+    return plan._replace(
+        wanted=tuple(r for r in plan.wanted if r.pack not in beyond),
+        fetched=tuple(r for r in plan.fetched if r.pack not in beyond),
+        left=plan.left + left,
+        over_budget=len(left),
+    )
+
+
 class _Comparison:
     """Sorts the records of the store by what the cache has of them."""
 
-    def __init__(self, tiers: Tiers, rules: Rules) -> None:
+    def __init__(self, tiers: Tiers, rules: Rules, past: Past | None) -> None:
         self._tiers = tiers
         self._rules = rules
+        self._past = past
         self._inspector = Inspector(tiers.cache)
         self._avoided = tiers.view.avoided_packs()
         self._wanted: list[LightRecord] = []
-        self._held: list[Digest] = []
+        self._held: list[LightRecord] = []
         self._left: list[Left] = []
-        self._fetched: dict[Digest, LightRecord] = {}
+        self._to_read: set[Digest] = set()
 
     def admit(self, record: LightRecord) -> bool:
         """Return whether a record is sound enough to compete for its place."""
@@ -151,25 +203,44 @@ class _Comparison:
             return
         presence = self._inspector.find(info, record.pack)
         if presence.state is State.PRESENT:
-            self._held.append(record.pack)
+            self._held.append(record)
         elif presence.state is State.CONFLICT:
             self._leave(record, presence.reason)
+        elif self._was_removed(record, presence):
+            self._leave(
+                record, "it was removed from this cache; a job's pull brings it"
+            )
         elif presence.state is State.MENDABLE:
             self._wanted.append(record)
         elif record.pack in self._avoided:
             self._leave(record, "its pack could not be read; a later pull tries again")
         else:
             self._wanted.append(record)
-            self._fetched[record.pack] = record
+            self._to_read.add(record.pack)
 
     def plan(self, left: Iterable[Left]) -> PullPlan:
         """Return what was found, with what was left out before."""
+        wanted: Sequence[LightRecord] = self._wanted
+        if wanted:
+            # Most pulls have nothing to put in order.
+            from wheelferry.ops.order import in_order  # noqa: PLC0415
+
+            wanted = in_order(wanted, self._to_read)
+        fetched = {r.pack: r for r in wanted if r.pack in self._to_read}
         return PullPlan(
-            wanted=tuple(self._wanted),
+            wanted=tuple(wanted),
             held=tuple(self._held),
             left=(*left, *self._left),
-            fetched=tuple(self._fetched.values()),
+            fetched=tuple(fetched.values()),
+            past=self._past,
         )
+
+    def _was_removed(self, record: LightRecord, presence: Presence) -> bool:
+        """Return whether nobody wants the entry back; only a job's pull brings it."""
+        if self._past is None or record.identity not in self._past.identities:
+            return False
+        # A part that uv can do without is no sign of a removal.
+        return not presence.missing.isdisjoint((Part.ARCHIVE, Part.LINK, Part.POINTER))
 
     def _refuse(self, record: LightRecord, info: EntryInfo) -> str | None:
         urls: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wheelferry.disk import Disk
+from wheelferry.disk.clock import Deadline
 from wheelferry.events import Event, Level, Sink
 from wheelferry.store.base import Store
 from wheelferry.store.view import View
@@ -29,6 +30,7 @@ class Tiers(NamedTuple):
         disk: What changes the disk.
         emit: Where facts go.
         now: This host's clock, in seconds since the epoch.
+        deadline: When work with the store has to be over.
     """
 
     cache: Path
@@ -40,6 +42,7 @@ class Tiers(NamedTuple):
     disk: Disk
     emit: Sink
     now: Callable[[], float]
+    deadline: Deadline = Deadline.never()
 
     @property
     def staging(self) -> Path:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from wheelferry.errors import (
     IntegrityError,
     StoreFormatUnsupported,
+    StoreSilent,
     StoreUnavailable,
     WheelferryError,
 )
@@ -198,6 +199,8 @@ class _Verification:
                 Severity.WARNING, exc.reference, subject, exc.message, exc.hint or ""
             )
             return None
+        except StoreSilent:
+            raise  # so is all the rest of the store
         except _DAMAGE as first:
             try:
                 value = read()

@@ -35,10 +35,15 @@ class Job(Generic[T]):
         self._call = None  # frees what the call holds
         self._done.release()
 
-    def wait(self) -> None:
-        """Block until the call has returned or raised."""
-        with self._done:
-            pass
+    def wait(self, timeout_s: float = -1) -> bool:
+        """Block until the call has returned or raised; return whether it has.
+
+        For `timeout_s` at most, if that is not negative.
+        """
+        is_done = self._done.acquire(timeout=timeout_s)
+        if is_done:
+            self._done.release()
+        return is_done
 
     def is_done(self) -> bool:
         """Return whether the call has returned or raised."""

@@ -92,7 +92,7 @@ class Store(Protocol):
 
         The caller closes it, reads in large blocks, and checks the digest.  Once open
         it must stay readable when the object is removed meanwhile, where the medium
-        can; its reads raise StoreUnavailable otherwise.
+        can; its reads raise ObjectCorrupt otherwise.
         """
         ...
 

@@ -26,6 +26,7 @@ from wheelferry.store.info import MAX_INFO_BYTES, decode_info
 from wheelferry.store.reading import (
     ObjectReader,
     Reads,
+    list_current,
     open_current,
     read_current,
     size_current,
@@ -273,7 +274,7 @@ class PosixStore:
             with stream:
                 while block := stream.read(_READ_BYTES):
                     hasher.update(block)
-        except StoreUnavailable:
+        except (StoreUnavailable, ObjectCorrupt):
             return True  # a new copy heals it, or fails for the same reason
         return hasher.hexdigest() != digest
 
@@ -291,7 +292,7 @@ class PosixStore:
 
     def _list(self, directory: Path) -> list[str]:
         try:
-            return self._reads.list_names(directory)
+            return list_current(self._reads, directory)
         except OSError as exc:
             raise self._faults.of_read(exc, "list", directory) from exc
 

@@ -11,45 +11,67 @@ import os
 import stat
 from pathlib import Path
 
+from wheelferry.errors import ObjectCorrupt
+from wheelferry.store.beats import beat
 from wheelferry.store.faults import Faults
 
 # O_NONBLOCK: a FIFO in the place of an object must not hang us; files ignore it.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _LOOK = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 
+_MAX_READ_BYTES = 4 << 20
+"""Of one call, so that a large segment over a slow line is several steps."""
+
+_FORGOTTEN = frozenset({errno.ESTALE, errno.EBADF})
+"""What reads of a file give that the server no longer knows to be open.
+
+Linux says EBADF of one that was removed, once a restarted NFSv4 server has refused to
+open it for us again.
+"""
+
 
 class Reads:
     """The calls by which a store is read; a test can make any of them fail.
 
-    Methods raise plain OSError.
+    Methods raise plain OSError, and tell of each step that is done (`beats`).
     """
 
     def open_file(self, path: Path) -> int:
         """Open a file, not through a link, and return its descriptor."""
-        return os.open(path, _READ)
+        fd = os.open(path, _READ)
+        beat()
+        return fd
 
     def look_into(self, directory: Path) -> None:
         """Open a directory and close it: what is then said of its names is current."""
         os.close(os.open(directory, _LOOK))
+        beat()
 
     def list_names(self, directory: Path) -> list[str]:
         """Return the names in a directory, as the server has them now."""
         with os.scandir(directory) as entries:
-            return [entry.name for entry in entries]
+            names = [entry.name for entry in entries]
+        beat()
+        return names
 
     def list_entries(self, directory: Path) -> list[tuple[str, bool]]:
         """Return the same, and whether each is a regular file; that costs no call."""
         with os.scandir(directory) as entries:
-            return [(e.name, e.is_file(follow_symlinks=False)) for e in entries]
+            found = [(e.name, e.is_file(follow_symlinks=False)) for e in entries]
+        beat()
+        return found
 
     def file_size(self, path: Path) -> int | None:
         """Return the size of a regular file in bytes; None for anything else."""
         found = os.lstat(path)
+        beat()
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def read_into(self, fd: int, buffer: memoryview) -> int:
         """Read at the descriptor's position; return how many bytes, 0 at the end."""
-        return os.readv(fd, [buffer])
+        count = os.readv(fd, [buffer[:_MAX_READ_BYTES]])
+        beat()
+        return count
 
 
 def open_current(reads: Reads, path: Path) -> tuple[int, os.stat_result] | None:
@@ -87,7 +109,7 @@ def read_current(
             return _fill(reads, fd, min(status.st_size, max_bytes + 1)), status
         except OSError as exc:
             # Forgotten by the server, and perhaps there again under its name.
-            if exc.errno != errno.ESTALE or is_last:
+            if exc.errno not in _FORGOTTEN or is_last:
                 raise
         finally:
             os.close(fd)
@@ -108,6 +130,19 @@ def size_current(reads: Reads, path: Path) -> int | None:
             if exc.errno not in (errno.ENOENT, errno.ESTALE):
                 raise
     return None
+
+
+def list_current(reads: Reads, directory: Path) -> list[str]:
+    """Return the names in a directory; raises OSError.
+
+    If the server has forgotten it since it was opened, it is opened by name once more.
+    """
+    try:
+        return reads.list_names(directory)
+    except OSError as exc:
+        if exc.errno != errno.ESTALE:
+            raise
+    return reads.list_names(directory)
 
 
 def _fill(reads: Reads, fd: int, size_bytes: int) -> bytes:
@@ -133,8 +168,8 @@ def _open_or_miss(reads: Reads, path: Path) -> int | None:
 class ObjectReader(io.FileIO):
     """An object opened for reading: unbuffered, seekable, errors translated.
 
-    When the server has forgotten the open file (ESTALE), the name is opened once more
-    and reading goes on where it was: one name always has the same content.
+    When the server has forgotten the open file, the name is opened once more and reading
+    goes on where it was: one name always has the same content.
     """
 
     def __init__(self, fd: int, path: Path, *, reads: Reads, faults: Faults) -> None:
@@ -147,8 +182,8 @@ class ObjectReader(io.FileIO):
         """Read into `buffer`; return the number of bytes, 0 at the end.
 
         Raises:
-            StoreUnavailable: The store failed, or the object was removed and this
-                medium does not keep open files.
+            ObjectCorrupt: The object was removed, and the server did not keep it open.
+            StoreUnavailable: The store failed.
         """
         view = memoryview(buffer).cast("B")
         try:
@@ -175,12 +210,15 @@ class ObjectReader(io.FileIO):
         try:
             return self._reads.read_into(self.fileno(), view)
         except OSError as exc:
-            if exc.errno != errno.ESTALE:
+            if exc.errno not in _FORGOTTEN:
                 raise
             position = self.tell()
             found = open_current(self._reads, self._path)
             if found is None:
-                raise
+                raise ObjectCorrupt(
+                    f"object {self._path} was removed while it was read",
+                    hint="the next promotion of a runner that missed it brings it back",
+                ) from exc
             fresh, _ = found
         try:
             os.dup2(fresh, self.fileno(), inheritable=False)

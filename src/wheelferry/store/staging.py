@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from wheelferry.disk import Disk
+from wheelferry.store.beats import beat
 from wheelferry.store.layout import (
     is_staged_name,
     staged_path,
@@ -21,6 +22,10 @@ from wheelferry.store.layout import (
 )
 
 WRITE_BYTES: Final = 1 << 20
+SYNC_BYTES: Final = 8 << 20
+"""A file is synced whenever so much of it was written: a share that is slow is then seen
+to get on, and one that is full says so before gigabytes were packed."""
+
 FILE_MODE: Final = 0o444
 """Of everything committed: nobody changes it, everyone who may enter may read it."""
 
@@ -58,9 +63,9 @@ class Staging:
     def write(self, chunks: Iterable[bytes]) -> Staged:
         """Write `chunks` to a new file, sync it, and return it; `commit` or `discard` it.
 
-        Steps: open, write in large blocks, set the mode if the umask took from it,
-        fsync, close.  Errors of earlier writes appear at the last two on NFS; so a file
-        that is returned has arrived.  Killed anywhere, it leaves a file that no reader
+        Steps: open, set the mode if the umask took from it, write in large blocks with
+        an fsync every SYNC_BYTES, fsync, close.  Errors of earlier writes appear at the
+        last two on NFS; so a file that is returned has arrived.  Killed anywhere, it leaves a file that no reader
         looks at and `sweep` removes.
         """
         path = self._root / staged_path(self._runner, os.urandom(16).hex())
@@ -68,10 +73,12 @@ class Staging:
         try:
             fd = self._open(path)
             try:
-                digest, size_bytes = self._fill(fd, chunks)
+                # Now, while what the client knows of the file is fresh: no RPC.
                 if stat.S_IMODE(os.fstat(fd).st_mode) != FILE_MODE:
                     self._disk.set_mode(path, FILE_MODE)
+                digest, size_bytes = self._fill(fd, chunks)
                 self._disk.sync_file(fd)
+                beat()
             finally:
                 os.close(fd)
         except BaseException:
@@ -89,6 +96,7 @@ class Staging:
         except BaseException:
             self._remove(staged.path)
             raise
+        beat()
         self._live.discard(staged.path.name)
         # On NFS the rename is durable by itself and this one GETATTR; on a local
         # filesystem it keeps a segment from surviving a pack that it names.
@@ -126,17 +134,20 @@ class Staging:
         if not staged:
             return 0
         now_s = self._server_time_s()
+        beat()
         removed = 0
         for name in staged:
             path = self.directory / name
             with contextlib.suppress(FileNotFoundError):  # another process was faster
                 if now_s - path.lstat().st_mtime > older_than_s:
                     removed += self._disk.unlink(path)
+            beat()
         return removed
 
     def _server_time_s(self) -> float:
         probe = self._root / staged_path(self._runner, os.urandom(16).hex())
         self._disk.create_file(probe, b"")
+        beat()
         try:
             return probe.lstat().st_mtime
         finally:
@@ -144,10 +155,10 @@ class Staging:
 
     def _open(self, path: Path) -> int:
         try:
-            return self._disk.open_new(path, FILE_MODE)
+            return self._disk.open_unique(path, FILE_MODE)
         except FileNotFoundError:
             self._make_directory()
-        return self._disk.open_new(path, FILE_MODE)
+        return self._disk.open_unique(path, FILE_MODE)
 
     def _make_directory(self) -> None:
         # Not its parents: if `staging/` is missing, the share is away.
@@ -161,11 +172,16 @@ class Staging:
 
     def _fill(self, fd: int, chunks: Iterable[bytes]) -> tuple[str, int]:
         hasher = hashlib.sha256()
-        size_bytes = 0
+        size_bytes = synced_bytes = 0
         for block in _in_blocks(chunks):
             hasher.update(block)
             self._disk.write(fd, block)
+            beat()
             size_bytes += len(block)
+            if size_bytes - synced_bytes >= SYNC_BYTES:
+                self._disk.sync_file(fd)
+                beat()
+                synced_bytes = size_bytes
         return hasher.hexdigest(), size_bytes
 
     def _remove(self, path: Path) -> None:

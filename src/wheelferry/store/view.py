@@ -5,7 +5,7 @@ the next refresh reads the catalog again.
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -19,6 +19,7 @@ from wheelferry.store.view_file import (
     is_busy,
     is_corrupt,
     remove,
+    transaction,
     view_error,
 )
 from wheelferry.store.view_refresh import Refresh, add_segment, refresh
@@ -178,6 +179,41 @@ class View:
         rows = self._rows("SELECT pack FROM missing WHERE wait > 0")
         return frozenset(Digest(pack) for (pack,) in rows)
 
+    def note_had(self, cache: str, identities: Iterable[Identity]) -> None:
+        """Remember that the cache had these entries, whatever becomes of them there.
+
+        `cache` is any text that tells it from one made in its place: with another text
+        than before, all of before is forgotten.  An entry is forgotten with the last
+        segment that names it; one that no segment names is not noted.  Lost with the
+        file, and not kept if another process keeps it busy: then a pull brings back
+        once what was removed from the cache.
+        """
+        values = [(identity, identity) for identity in identities]
+
+        def note(db: sqlite3.Connection) -> None:
+            with transaction(db):
+                if not _is_of(db, cache):
+                    db.execute("DELETE FROM had")
+                    db.execute("REPLACE INTO meta VALUES ('cache', ?)", (cache,))
+                db.executemany(
+                    "INSERT OR IGNORE INTO had SELECT ? WHERE EXISTS "
+                    "(SELECT 1 FROM records WHERE identity = ?)",
+                    values,
+                )
+
+        self._change(note)
+
+    def had(self, cache: str) -> frozenset[Identity]:
+        """Return all that `note_had` was told of this cache."""
+
+        def ask(db: sqlite3.Connection) -> frozenset[Identity]:
+            if not _is_of(db, cache):
+                return frozenset()
+            rows = db.execute("SELECT identity FROM had")
+            return frozenset(Identity(identity) for (identity,) in rows)
+
+        return self._query(ask)
+
     def count_by_format(self) -> Mapping[str, int]:
         """Return the number of records of each format."""
         sql = "SELECT format_id, count(*) FROM records WHERE live GROUP BY format_id"
@@ -260,3 +296,8 @@ class View:
             disk=self._disk,
             busy_timeout_s=self._busy_timeout_s,
         )
+
+
+def _is_of(db: sqlite3.Connection, cache: str) -> bool:
+    row = db.execute("SELECT value FROM meta WHERE key = 'cache'").fetchone()
+    return row is not None and bool(row[0] == cache)

@@ -15,7 +15,7 @@ from wheelferry import __version__
 from wheelferry.disk import Disk, clock
 from wheelferry.errors import CacheError
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 BUSY_TIMEOUT_S: Final = 10.0
 
 # What SQLite says of a file that is damaged: by its own checks, or because a table is
@@ -63,6 +63,7 @@ CREATE TABLE bodies (ref INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE missing (
   pack TEXT PRIMARY KEY, attempts INTEGER NOT NULL, wait INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE had (identity TEXT PRIMARY KEY) WITHOUT ROWID;
 INSERT INTO meta VALUES ('next_ref', abs(random() >> 2));
 """
 

@@ -9,7 +9,13 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from wheelferry.errors import IntegrityError, StoreFormatUnsupported, StoreUnavailable
+from wheelferry.errors import (
+    DeadlinePassed,
+    IntegrityError,
+    StoreFormatUnsupported,
+    StoreSilent,
+    StoreUnavailable,
+)
 from wheelferry.store.base import Store
 from wheelferry.store.record import SegmentId
 from wheelferry.store.view_file import COUNT_ATTEMPT, count_down, transaction
@@ -65,7 +71,8 @@ def refresh(db: sqlite3.Connection, store: Store) -> Refresh:
     segment that this user may not read costs nothing, and stops nothing.
 
     Raises:
-        StoreError: The catalog cannot be listed.
+        StoreError: The catalog cannot be listed, or the time for it is over; what was
+            read until then is kept.
     """
     progress = _Progress()
     for number in range(_ROUNDS):
@@ -111,14 +118,16 @@ def _round(
             progress.bad[segment] = exc.message
             _refuse(db, segment, exc.message)
             continue
+        except (StoreSilent, DeadlinePassed):
+            if batch:
+                _apply(db, batch, frozenset(), progress)
+            raise
         except StoreUnavailable as exc:
             progress.bad[segment] = exc.message
             if isinstance(exc.__cause__, PermissionError):
                 continue
             is_stopped = True
-            if number < len(unseen):
-                left = f"{exc.message}; {len(unseen) - number} more are left for later"
-                progress.bad[segment] = left
+            progress.bad[segment] = _with_rest(exc.message, len(unseen) - number)
             _refuse(db, segment, exc.message, waits=False)
             break
         if data is None:
@@ -132,6 +141,10 @@ def _round(
     if batch or gone:
         _apply(db, batch, gone, progress)
     return vanished and not is_stopped
+
+
+def _with_rest(message: str, rest: int) -> str:
+    return f"{message}; {rest} more are left for later" if rest else message
 
 
 def add_segment(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> None:
@@ -178,6 +191,11 @@ def _apply(
         for segment in gone:
             progress.forgotten_segments += _forget(db, segment)
         _choose_live(db)
+        # What the catalog has no more may come again, and is new then.
+        db.execute(
+            "DELETE FROM had WHERE identity IN (SELECT identity FROM touched) AND NOT "
+            "EXISTS (SELECT 1 FROM records AS r WHERE r.identity = had.identity)"
+        )
 
 
 def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:

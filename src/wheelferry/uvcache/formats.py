@@ -181,8 +181,8 @@ def formats_for_bucket(bucket: str) -> tuple[FormatId, ...]:
     rows = find_bucket(bucket)
     if not rows:
         return ()
-    first, end = min(row.first for row in rows), max(row.end for row in rows)
-    return tuple(row.id for row in rows if row.first == first and row.end == end)
+    span = _span(bucket)
+    return tuple(row.id for row in rows if (row.first, row.end) == span)
 
 
 def choose_formats(
@@ -190,7 +190,9 @@ def choose_formats(
 ) -> tuple[FormatId, ...]:
     """Return the formats to restore for these uv versions and buckets, preferred first.
 
-    With neither, all that can be read by each uv that has such a bucket.
+    A bucket alone, as in the cache of a pull that was cut short, stands for the other
+    buckets of the uv versions that have it.  With neither, all that can be read by each
+    uv that has such a bucket.
     """
     found = set(releases)
     chosen: dict[FormatId, None] = {}
@@ -199,12 +201,34 @@ def choose_formats(
     # Of formats that share a place, one that all of them read is the better choice.
     shared = sorted(chosen, key=lambda format_id: -_count_readers(format_id, found))
     chosen = dict.fromkeys(shared)
-    for bucket in sorted(set(buckets) & _BY_BUCKET.keys()):
+    for bucket in sorted(_with_partners(set(buckets) & _BY_BUCKET.keys())):
         chosen.update(dict.fromkeys(formats_for_bucket(bucket)))
     if not chosen:
         for bucket in sorted(_BY_BUCKET):
             chosen.update(dict.fromkeys(formats_for_bucket(bucket)))
     return tuple(chosen)
+
+
+def _with_partners(buckets: set[str]) -> set[str]:
+    """Return buckets, and for one without any of the other family all that may be its."""
+    found = set(buckets)
+    for bucket in buckets:
+        first, end = _span(bucket)
+        partners = {
+            other
+            for other in _BY_BUCKET
+            if _BY_BUCKET[other][0].family != _BY_BUCKET[bucket][0].family
+            and max(first, _span(other)[0]) < min(end, _span(other)[1])
+        }
+        if not partners & buckets:
+            found |= partners
+    return found
+
+
+def _span(bucket: str) -> tuple[Release, Release]:
+    """Return the range of uv versions that have a bucket."""
+    rows = _BY_BUCKET[bucket]
+    return min(row.first for row in rows), max(row.end for row in rows)
 
 
 def _count_readers(format_id: FormatId, releases: Iterable[Release]) -> int:

@@ -60,6 +60,8 @@ class Restorable:
 class Outcome:
     """What became of an entry; `reason` says why it was skipped.
 
+    `is_unsettled` says that it was because of something that goes on just now.
+
     RESTORED if uv could not have installed it before; MENDED if only a part was missing
     that pruning, resolving or `--reinstall` need.
     """
@@ -67,6 +69,7 @@ class Outcome:
     info: EntryInfo
     result: Result
     reason: str = ""
+    is_unsettled: bool = False
 
 
 def publish(
@@ -117,7 +120,12 @@ def publish(
     except OSError as exc:
         raise _refused(stage, exc) from exc
     return [
-        Outcome(info=job.item.info, result=job.result, reason=job.reason)
+        Outcome(
+            info=job.item.info,
+            result=job.result,
+            reason=job.reason,
+            is_unsettled=job.is_unsettled,
+        )
         for job in jobs
     ]
 
@@ -129,13 +137,15 @@ class _Job:
     item: Restorable
     result: Result = Result.SKIPPED
     reason: str = ""
+    is_unsettled: bool = False
     pointer: Pointer | None = None
     presence: Presence | None = None
     files: dict[Part, Path] = field(default_factory=dict)
 
-    def skip(self, reason: str) -> None:
+    def skip(self, reason: str, *, is_unsettled: bool = False) -> None:
         """Leave the entry as it is."""
         self.result, self.reason, self.presence = Result.SKIPPED, reason, None
+        self.is_unsettled = is_unsettled
 
 
 class _Restore:
@@ -195,7 +205,7 @@ class _Restore:
                 return
             lock = lock_sdist(self._stage.root / shard, disk=self._disk)
             if lock is None:
-                job.skip(_SDIST_LOCKED)
+                job.skip(_SDIST_LOCKED, is_unsettled=True)
                 return
             with lock:
                 self._place(job)
@@ -223,7 +233,7 @@ class _Restore:
             or any(part in missing and part not in job.files for part in FILES)
             or (Part.ARCHIVE in missing and item.staged is None)
         ):
-            job.skip("uv changed it at the same time")
+            job.skip("uv changed it at the same time", is_unsettled=True)
             return
         place = seen.place
         placer.ensure_dir(place.home)

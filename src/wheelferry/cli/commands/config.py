@@ -28,7 +28,10 @@ def show(session: Session) -> int:
 
 
 def _render(settings: tuple[Setting, ...]) -> str:
-    rows = [(s.option.key, _origin(s), render_value(s.value)) for s in settings]
+    rows = [
+        (s.option.key, _origin(s), render_value(s.option.kind, s.value))
+        for s in settings
+    ]
     return render_table(rows, header=("setting", "from", "value"))
 
 

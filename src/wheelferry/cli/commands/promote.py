@@ -1,5 +1,7 @@
 """`wheelferry promote`: from the local cache into the store."""
 
+from contextlib import nullcontext
+
 from wheelferry.cli import exits
 from wheelferry.cli.command import DRY_RUN, command
 from wheelferry.cli.conclude import conclude
@@ -12,9 +14,10 @@ from wheelferry.cli.render_promote import (
     render_report,
 )
 from wheelferry.cli.session import Session
-from wheelferry.cli.wiring import make_rules, open_tiers
+from wheelferry.cli.wiring import connect, make_rules, open_tiers
 from wheelferry.disk import clock
 from wheelferry.ops.promote import apply_promote, plan_promote
+from wheelferry.ops.turn import take_turn
 
 
 @command(
@@ -23,6 +26,7 @@ from wheelferry.ops.promote import apply_promote, plan_promote
     settings=(
         "promote.include",
         "promote.exclude",
+        "promote.limit_rate",
         "store.path",
         "cache.path",
         "cache.state",
@@ -38,16 +42,38 @@ def promote(session: Session, *, is_dry_run: bool) -> int:
     Each archive is checked against its RECORD first; what was edited stays here, and is
     named.
     """
+    return run_promote(session, is_dry_run=is_dry_run)
+
+
+def run_promote(
+    session: Session, *, is_dry_run: bool = False, is_background: bool = False
+) -> int:
+    """Promote, and say how it went; return the exit code.
+
+    Args:
+        session: Where from, and with which settings.
+        is_dry_run: Whether only to say what would be done.
+        is_background: Whether no job waits for it: then it asks a store too that was
+            silent a moment ago.
+    """
     output, start_s = session.output, clock.monotonic_s()
-    rules = make_rules(session.config.promote)
-    with open_tiers(session, needs_cache=True, only_looks=is_dry_run) as tiers:
-        plan = plan_promote(tiers, rules)
-        tell_left(output, plan.left)
-        if is_dry_run:
-            output.text(render_plan(plan))
-            output.document(encode_plan(plan))
-            return exits.DONE
-        report = apply_promote(tiers, plan)
+    config = session.config.promote
+    rules = make_rules(config.rules)
+    with connect(
+        session, skips_silent=not is_background, makes_state=not is_dry_run
+    ) as link:
+        with (
+            open_tiers(session, link, needs_cache=True, only_looks=is_dry_run) as tiers,
+            nullcontext() if is_dry_run else take_turn(tiers),
+        ):
+            plan = plan_promote(tiers, rules)
+            tell_left(output, plan.left)
+            if is_dry_run:
+                output.text(render_plan(plan))
+                output.document(encode_plan(plan))
+                return exits.DONE
+            report = apply_promote(tiers, plan, rate_bytes_s=config.rate_bytes_s)
+        link.memory.stopped_by = report.stopped_by
     duration_s = clock.monotonic_s() - start_s
     code = conclude(
         session,

@@ -2,11 +2,15 @@
 
 from wheelferry.cli import exits
 from wheelferry.cli.command import command
+from wheelferry.cli.render_daemon import encode_daemon, render_daemon
 from wheelferry.cli.render_status import encode_status, render_status
 from wheelferry.cli.session import Session
-from wheelferry.cli.wiring import make_rules, open_tiers
+from wheelferry.cli.wiring import connect, make_rules, open_tiers
+from wheelferry.daemon.account import read_account
+from wheelferry.disk import clock
+from wheelferry.errors import StoreError
 from wheelferry.ops.formats import find_formats
-from wheelferry.ops.status import read_status
+from wheelferry.ops.status import Status, read_status
 
 
 @command(
@@ -21,21 +25,40 @@ from wheelferry.ops.status import read_status
     ),
 )
 def status(session: Session) -> int:
-    """Show what is in the cache, in the store, and in only one of them."""
+    """Show what is in the cache, in the store, and in only one of them.
+
+    And whether a daemon serves the cache, what it lacks, and what waits.  Asks a store that pull and promote leave alone because it was silent, and ends that
+    if it answers.
+    """
+    output, config = session.output, session.config
+    account = read_account(config.cache.state)
+    daemon = encode_daemon(account)
+    output.text(render_daemon(account, clock.now_s()))
+    try:
+        found = _read_tiers(session)
+    except StoreError:
+        output.document({"daemon": daemon})
+        raise
+    output.text(render_status(found))
+    output.document({**encode_status(found), "daemon": daemon})
+    return exits.DONE
+
+
+def _read_tiers(session: Session) -> Status:
     config = session.config
-    with open_tiers(session, needs_cache=True, only_looks=True) as tiers:
+    with (
+        connect(session) as link,
+        open_tiers(session, link, needs_cache=True, only_looks=True) as tiers,
+    ):
         formats = find_formats(
             tiers, versions=config.uv.versions, paths=config.uv.paths
         )
-        found = read_status(
+        return read_status(
             tiers,
-            promote_rules=make_rules(config.promote),
-            pull_rules=make_rules(config.pull),
+            promote_rules=make_rules(config.promote.rules),
+            pull_rules=make_rules(config.pull.rules),
             format_ids=formats,
         )
-    session.output.text(render_status(found))
-    session.output.document(encode_status(found))
-    return exits.DONE
 
 
 COMMAND = status

@@ -4,8 +4,8 @@ from wheelferry.cli import exits
 from wheelferry.cli.command import command
 from wheelferry.cli.render_verify import encode_report, render_report
 from wheelferry.cli.session import Session
-from wheelferry.cli.wiring import open_store
-from wheelferry.disk import Disk, clock
+from wheelferry.cli.wiring import connect, open_store
+from wheelferry.disk import clock
 from wheelferry.errors import IntegrityError
 from wheelferry.events import Event
 from wheelferry.ops.verify import verify_store
@@ -23,13 +23,15 @@ def verify(session: Session) -> int:
     it is called so.  Exits with 30 if anything is damaged.
     """
     output, start_s = session.output, clock.monotonic_s()
-    store, _ = open_store(session, Disk())
 
     def emit(event: Event) -> None:
         if event.name != "finding.made":  # the report has them, with what to do
             output.emit(event)
 
-    report = verify_store(store, emit)
+    with connect(session) as link:
+        store = link.store
+        open_store(session, link)
+        report = verify_store(store, emit)
     duration_s = clock.monotonic_s() - start_s
     output.text(render_report(report, store.location, duration_s))
     output.document(encode_report(report, store.location, duration_s))

@@ -1,0 +1,72 @@
+"""One run of a task for the daemon: `python -m wheelferry.cli.job promote|pull`.
+
+The configuration comes pickled on stdin: that of the daemon, whatever the files say by
+now.  What is done and how it ended goes to stdout and stderr as JSON lines.
+"""
+
+import os
+import sys
+from typing import Final
+
+import click
+
+from wheelferry.cli.output import Form, Json, Output, choose_style, standard_streams
+from wheelferry.cli.session import Process, Session
+from wheelferry.config.load import Loaded
+from wheelferry.config.model import Config
+
+_ENVIRON: Final = {"NO_COLOR": "1"}
+
+
+class _JobOutput(Output):
+    """Makes the summary short, and adds what people would have read."""
+
+    def summary(self, text: str, body: Json) -> None:
+        """Write the last line: its text, and the numbers, but no lists of entries."""
+        numbers = {k: v for k, v in body.items() if not isinstance(v, list)}
+        super().summary(text, {**numbers, "text": text})
+
+
+@click.command("job")
+@click.argument("task", type=click.Choice(["promote", "pull"]))
+@click.pass_obj
+def job(process: Process, task: str) -> int:
+    """Run a task with the configuration on stdin."""
+    import pickle
+
+    config: Config = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - the daemon's
+    process.output = _JobOutput(
+        task,
+        form=Form.LINES,
+        verbosity=0,
+        style=choose_style(process.environ, process.stderr),
+        stdout=process.stdout,
+        stderr=process.stderr,
+    )
+    process.state = config.cache.state
+    session = Session(
+        output=process.output,
+        loaded=Loaded(config, (), ()),
+        is_strict=True,
+        process=process,
+    )
+    if task == "promote":
+        from wheelferry.cli.commands.promote import run_promote
+
+        return run_promote(session, is_background=True)
+    from wheelferry.cli.commands.pull import run_pull
+
+    return run_pull(session, is_background=True)
+
+
+def main() -> None:
+    """Run it and leave the process."""
+    from wheelferry.cli.failure import run_guarded
+
+    stdout, stderr = standard_streams()
+    process = Process(environ=_ENVIRON, system_file="", stdout=stdout, stderr=stderr)
+    os._exit(run_guarded(sys.argv[1:], process, group=job))
+
+
+if __name__ == "__main__":
+    main()

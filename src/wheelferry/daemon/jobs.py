@@ -1,0 +1,162 @@
+"""One run of a task, in a process of its own, and what it said.
+
+The memory that a run takes goes back with the process; a run that hangs can be killed,
+at any point, and nothing is lost.  The configuration is handed to it, so that a file that
+was broken since does not matter before it is taken over.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from wheelferry.daemon.children import Child
+from wheelferry.daemon.schedule import Task
+from wheelferry.errors import CacheNotFound
+from wheelferry.events import Level
+
+STUCK_S: Final = 1800.0
+"""After how long without a word a run is given up.
+
+A store that is silent ends it much sooner (`store.timeout`); this is for all the rest.
+"""
+
+END_S: Final = 1.5
+"""How long a run may take to clean up when it is interrupted."""
+
+MAX_LAST: Final = 500
+"""Characters of a run's last words."""
+
+_PARTLY_DONE: Final = 3
+_WELL: Final = (0, _PARTLY_DONE, CacheNotFound.exit_code)
+"""Exit codes of a run that need not be repeated.  Without a cache there is nothing to do."""
+
+_CHANGED: Final = {Task.PROMOTE: "promoted", Task.PULL: "restored"}
+"""What in a run's summary counts the entries that it moved."""
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class Warned(NamedTuple):
+    """Something that a run warned of."""
+
+    level: Level
+    message: str
+
+
+class Result(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        error: What it failed for, in words; empty if it need not be repeated.
+        hint: What can be done about that.
+        did: What it changed, in words; empty if nothing.
+        is_unsettled: Whether it left what was not complete yet.
+    """
+
+    error: str = ""
+    hint: str = ""
+    did: str = ""
+    is_unsettled: bool = False
+
+
+class Job:
+    """A run at work; raises OSError if it cannot be started.
+
+    Args:
+        task: What it does.
+        argv: The program; the task's name is added.
+        payload: The configuration, as the program wants it on its stdin.
+        now: When this is.
+    """
+
+    def __init__(
+        self, task: Task, argv: Sequence[str], payload: bytes, now: float
+    ) -> None:
+        self.task = task
+        self._child = Child([*argv, task.value], payload=payload, closes_stdin=True)
+        self._heard_s = now
+        self._summary = _NOTHING
+        self._error = _NOTHING
+        self._last = ""
+        self._is_given_up = False
+
+    @property
+    def fd(self) -> int:
+        """Where its lines come from."""
+        return self._child.fd
+
+    @property
+    def pid(self) -> int:
+        """Its process id, for messages and tests."""
+        return self._child.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has said its last word; then `finish` has the result."""
+        return self._child.has_ended
+
+    def read(self, now: float) -> list[Warned]:
+        """Return what it warned of since."""
+        self._heard_s = now
+        return [w for line in self._child.read_lines() if (w := self._take(line))]
+
+    def next_s(self) -> float:
+        """Return when `check` is to be called again."""
+        return self._heard_s + STUCK_S
+
+    def check(self, now: float) -> None:
+        """End it if it is stuck."""
+        if now >= self.next_s():
+            self._is_given_up = True
+            self._child.kill()
+
+    def finish(self) -> Result:
+        """Return how it ended; call once it has."""
+        code = self._child.wait(END_S)
+        if code is None:
+            self._child.kill()
+            code = self._child.wait(END_S)
+        self._child.close()
+        if code in _WELL:
+            has_changed = self._summary.get(_CHANGED[self.task])
+            return Result(
+                did=str(self._summary.get("text", "")) if has_changed else "",
+                is_unsettled=bool(self._summary.get("unsettled")),
+            )
+        if self._error:
+            cause = self._error.get("cause")
+            message = str(self._error.get("message", ""))
+            more = f" ({cause})" if cause and str(cause) not in message else ""
+            return Result(error=message + more, hint=str(self._error.get("hint") or ""))
+        how = f"was ended by signal {-code}" if code and code < 0 else f"ended: {code}"
+        if self._is_given_up:
+            how = f"said nothing for {STUCK_S / 60:g} min, and was ended"
+        return Result(
+            error=f"{self.task.value} {how}{f': {self._last}' if self._last else ''}"
+        )
+
+    def interrupt(self) -> None:
+        """Ask it to end soon."""
+        self._child.interrupt()
+
+    def end(self) -> None:
+        """Have it gone."""
+        if self._child.wait(END_S) is None:
+            self._child.kill()
+            self._child.wait(END_S)
+        self._child.close()
+
+    def _take(self, line: str) -> Warned | None:
+        try:
+            said: Mapping[str, Any] = json.loads(line)
+            kind = said.get("type")
+        except (ValueError, AttributeError):  # such as the interpreter's last words
+            self._last = line[:MAX_LAST]
+            return None
+        if kind == "summary":
+            self._summary = said
+        elif kind == "error":
+            self._error = said
+        elif said.get("level") in ("warning", "error"):
+            return Warned(Level[said["level"].upper()], str(said.get("message", "")))
+        return None

@@ -1,0 +1,59 @@
+"""What this cache once had, so that a pull which no job asked for leaves it away.
+
+What `uv cache prune` or `uv cache clean NAME` removed would else come back at once.  Kept
+in the view, which forgets an entry in the same step as the catalog does.  The view may
+be lost: that costs one pull of what was removed.  A cache that was removed as a whole and
+made again is another one, and is filled again.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from wheelferry.ops.tiers import Tiers
+from wheelferry.store.record import Identity
+from wheelferry.uvcache.mark import find_mark
+
+
+class Past(NamedTuple):
+    """What was known of a cache at one moment.
+
+    Attributes:
+        mark: Tells it from one that is made in its place; "" if there was none.
+        identities: Of the entries that it has had.
+    """
+
+    mark: str
+    identities: frozenset[Identity]
+
+
+def recall(tiers: Tiers) -> Past:
+    """Return what is known of the cache that is there now."""
+    mark = find_mark(tiers.cache)
+    return Past(mark, tiers.view.had(mark) if mark else frozenset())
+
+
+def note(
+    tiers: Tiers,
+    before: Past | None,
+    seen: Iterable[Identity] = (),
+    *,
+    added: Iterable[Identity] = (),
+) -> None:
+    """Remember what the cache has; writes only if something of it is new.
+
+    Args:
+        tiers: The cache, and the view that keeps it.
+        before: What was known when the entries in `seen` were; they count only if this
+            is still the same cache.
+        seen: Entries that were found in it.
+        added: Entries that were put into it just now.
+
+    Raises CacheError.
+    """
+    past = recall(tiers)
+    if not past.mark:
+        return
+    is_same = before is not None and before.mark == past.mark
+    identities = {*added, *(seen if is_same else ())}
+    if new := identities - past.identities:
+        tiers.view.note_had(past.mark, new)

@@ -1,0 +1,154 @@
+"""The guest's side: PID 1 after `init.sh`.  Runs what it is told, and reports.
+
+A request is a JSON object in a file of the directory that both sides see, and the file's
+name on a serial line, which would lose what is longer than 4 KiB; an answer is a line of
+JSON.  Only the standard library, and nothing of this package: it runs alone in the guest.
+
+    {"op": "spawn", "argv": [...], "env": {...}, "cwd": "/", "name": "7", "stats": pid}
+        -> {"pid": 123, "name": "7"}, and at the end {"exit": 0, "name": "7", ...}
+    {"op": "kill", "name": "7", "number": 9} -> {"killed": "7"}
+
+Output goes to files in the same directory: `7.out`, `7.err`, and the text of /proc/pid/mountstats before and after, `7.before` and `7.after`.
+"""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import time
+import tty
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LINE = "/dev/ttyS0"
+OUT = Path("/run/out")
+# Lines that change by themselves.
+MOVING = ("age:", "xprt:")
+
+
+def read_stats(pid: int) -> str:
+    """Return the counters of a mount namespace, once they stand still.
+
+    Some closes are sent after the process that caused them has ended.
+    """
+    path = Path(f"/proc/{pid}/mountstats")
+    before = path.read_text()
+    for _ in range(50):
+        time.sleep(0.02)
+        after = path.read_text()
+        if still(after) == still(before):
+            break
+        before = after
+    return before
+
+
+def still(text: str) -> list[str]:
+    """Return the lines that tell of RPCs."""
+    lines = text.splitlines()
+    return [line for line in lines if not line.lstrip().startswith(MOVING)]
+
+
+class Agent:
+    """Waits for requests and for the ends of processes."""
+
+    def __init__(self) -> None:
+        self._fd = os.open(LINE, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(self._fd)
+        self._wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._fd, selectors.EVENT_READ)
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        self._running: dict[int, tuple[str, float, int | None]] = {}
+        self._buffer = b""
+        self._calls: dict[str, Callable[..., dict[str, Any]]] = {
+            "spawn": self._spawn,
+            "kill": self._kill,
+        }
+
+    def serve(self) -> None:
+        """Work until the guest is switched off."""
+        self._say({"ready": os.uname().release})
+        while True:
+            for key, _ in self._selector.select():
+                if key.fd == self._wake:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(self._wake, 4096)
+                    self._reap()
+                else:
+                    self._read()
+
+    def _read(self) -> None:
+        self._buffer += os.read(self._fd, 65536)
+        *lines, self._buffer = self._buffer.split(b"\n")
+        for line in lines:
+            request = json.loads((OUT / line.decode()).read_text())
+            try:
+                answer = self._calls[request.pop("op")](**request)
+            except Exception as exc:  # noqa: BLE001 - whoever asked shall know
+                answer = {"error": repr(exc)}
+            self._say(answer)
+
+    def _spawn(
+        self,
+        *,
+        argv: list[str],
+        env: dict[str, str],
+        cwd: str,
+        name: str,
+        stats: int | None,
+    ) -> dict[str, Any]:
+        if stats:
+            (OUT / f"{name}.before").write_text(read_stats(stats))
+        with (
+            (OUT / f"{name}.out").open("wb") as out,
+            (OUT / f"{name}.err").open("wb") as err,
+        ):
+            process = subprocess.Popen(
+                argv,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        self._running[process.pid] = (name, time.monotonic(), stats)
+        process.returncode = 0  # PID 1 reaps it, as it does everybody's orphans
+        return {"pid": process.pid, "name": name}
+
+    def _kill(self, *, name: str, number: int) -> dict[str, Any]:
+        for pid, (other, _, _) in self._running.items():
+            if other == name:
+                os.killpg(pid, number)
+        return {"killed": name}
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid not in self._running:
+                continue
+            name, start_s, stats = self._running.pop(pid)
+            wall_s = time.monotonic() - start_s
+            if stats:
+                (OUT / f"{name}.after").write_text(read_stats(stats))
+            code = os.waitstatus_to_exitcode(status)
+            self._say({"exit": code, "name": name, "wall_s": wall_s})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        data = json.dumps(message).encode() + b"\n"
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+
+if __name__ == "__main__":
+    Agent().serve()
