@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import pytest
 
-from tests.support.disks import CountingDisk, Died, DyingDisk, FailingDisk
+from tests.support.disks import Died, DyingDisk, FailingDisk
 from tests.support.records import digest_of, make_record
 from wheelferry.disk import Disk
 from wheelferry.errors import (
@@ -302,19 +302,6 @@ def test_committed_files_are_readable_by_all_whatever_the_umask(root):
 
     for path in (layout.object_path(DIGEST), layout.segment_path(segment)):
         assert (root / path).stat().st_mode & 0o7777 == 0o444
-
-
-def test_large_object_is_synced_on_the_way(root):
-    """Every 8 MiB, so that a slow share is seen to get on, and a full one says so."""
-    disk = CountingDisk()
-    block = bytes(1 << 20)
-    digest = digest_of(block * 20)
-
-    store_in(root, disk).put_object([block] * 20, digest=digest, size_bytes=20 << 20)
-
-    syncs = [n for n, name in enumerate(disk.names) if name == "sync_file"]
-    written = [disk.names[:n].count("write") for n in syncs]
-    assert written == [8, 16, 20]
 
 
 @pytest.mark.parametrize("act", [put, commit])

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from wheelferry.disk import Disk
+from wheelferry.disk import Disk, clock
 from wheelferry.store.beats import beat
 from wheelferry.store.layout import (
     is_staged_name,
@@ -23,8 +23,12 @@ from wheelferry.store.layout import (
 
 WRITE_BYTES: Final = 1 << 20
 SYNC_BYTES: Final = 8 << 20
-"""A file is synced whenever so much of it was written: a share that is slow is then seen
-to get on, and one that is full says so before gigabytes were packed."""
+"""A file is synced at least whenever so much of it was written: a share that is full says
+so before gigabytes were packed."""
+
+SYNC_S: Final = 0.5
+"""How long such a sync may take, about: a share that is slow is then seen to get on, and
+a process that is killed waits for no more than that, which the kernel makes it do."""
 
 FILE_MODE: Final = 0o444
 """Of everything committed: nobody changes it, everyone who may enter may read it."""
@@ -64,9 +68,9 @@ class Staging:
         """Write `chunks` to a new file, sync it, and return it; `commit` or `discard` it.
 
         Steps: open, set the mode if the umask took from it, write in large blocks with
-        an fsync every SYNC_BYTES, fsync, close.  Errors of earlier writes appear at the
-        last two on NFS; so a file that is returned has arrived.  Killed anywhere, it leaves a file that no reader
-        looks at and `sweep` removes.
+        an fsync now and then, fsync, close.  Errors of earlier writes appear at the
+        last two on NFS; so a file that is returned has arrived.  Killed anywhere, it
+        leaves a file that no reader looks at and `sweep` removes.
         """
         path = self._root / staged_path(self._runner, os.urandom(16).hex())
         self._live.add(path.name)
@@ -173,15 +177,18 @@ class Staging:
     def _fill(self, fd: int, chunks: Iterable[bytes]) -> tuple[str, int]:
         hasher = hashlib.sha256()
         size_bytes = synced_bytes = 0
+        step_bytes = WRITE_BYTES
         for block in _in_blocks(chunks):
             hasher.update(block)
             self._disk.write(fd, block)
             beat()
             size_bytes += len(block)
-            if size_bytes - synced_bytes >= SYNC_BYTES:
+            if size_bytes - synced_bytes >= step_bytes:
+                began_s = clock.monotonic_s()
                 self._disk.sync_file(fd)
                 beat()
                 synced_bytes = size_bytes
+                step_bytes = next_step(step_bytes, clock.monotonic_s() - began_s)
         return hasher.hexdigest(), size_bytes
 
     def _remove(self, path: Path) -> None:
@@ -189,6 +196,13 @@ class Staging:
         # Whatever made us give up is the error to show; what stays is swept later.
         with contextlib.suppress(OSError):
             self._disk.unlink(path)
+
+
+def next_step(step_bytes: int, took_s: float) -> int:
+    """Return how much to write before the next sync, after one that took so long."""
+    if took_s > SYNC_S:
+        return max(WRITE_BYTES, step_bytes // 2)
+    return min(SYNC_BYTES, step_bytes * 2) if took_s < SYNC_S / 2 else step_bytes
 
 
 def _in_blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
