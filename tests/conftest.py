@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from tests.support import pythons, uvs
 from tests.support.git import make_repository
+from tests.support.leftovers import nothing_left_running
 from tests.support.packages import Packages, build_packages
 from tests.support.pythons import Python
 from tests.support.site import NewRunner, Site, open_site
@@ -85,24 +85,8 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_left_running() -> Iterator[None]:
     """Fail a test that leaves a thread or a child process behind."""
-    threads, children = set(threading.enumerate()), _children()
-    yield
-    for thread in set(threading.enumerate()) - threads:
-        thread.join(timeout=2)  # one that was told to stop may need a moment
-    left = [t.name for t in set(threading.enumerate()) - threads]
-    left += [f"process {pid}" for pid in _children() - children]
-    if left:
-        pytest.fail(f"left running: {', '.join(left)}")
-
-
-def _children() -> set[str]:
-    found: set[str] = set()
-    for path in Path("/proc/self/task").glob("*/children"):
-        try:
-            found.update(path.read_text().split())
-        except OSError:  # the thread ended
-            continue
-    return found
+    with nothing_left_running():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,29 +9,16 @@ import pytest
 
 from tests.nfs.fleet import NfsFleet, make_fleet
 from tests.nfs.host import Services, open_services
-from tests.nfs.rig import HOW_TO, Site, find_missing
+from tests.nfs.rig import HOW_TO, Site, find_missing, is_guest
+from tests.support.leftovers import nothing_left_running
 
 _HERE = Path(__file__).parent
 _RUNNERS = 8
 
 
-_SYSTEMD = "test_systemd"
-"""Begins the names of modules that are not steady yet: they run when they are named."""
-
-
-def pytest_report_header() -> list[str]:
+def pytest_report_header() -> str:
     """Say whether these tests can run here."""
-    lines = [HOW_TO] if find_missing() else ["real NFS: in a guest"]
-    return [
-        *lines,
-        f"real systemd: only if named; run: make test ARGS=tests/nfs/{_SYSTEMD}.py",
-    ]
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the tests under systemd out, unless they are asked for by name."""
-    is_ours = collection_path.name.startswith(_SYSTEMD)
-    return True if is_ours and not any(_SYSTEMD in arg for arg in config.args) else None
+    return HOW_TO if find_missing() else "real NFS and real systemd: in a guest"
 
 
 def pytest_collection_modifyitems(
@@ -53,6 +40,13 @@ def _needs_guest(item: pytest.Item) -> bool:
     boots = item.get_closest_marker("nfs") is not None
     is_ours = item.path.is_relative_to(_HERE)
     return boots or (is_ours and "site" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    """As everywhere, but that a machine may have been switched off and on again."""
+    with nothing_left_running(is_expected=is_guest):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ a host name, a mount table and an NFS client identity of its own.
 `guest` boots and talks to `agent`, which runs inside; `machines` has what a test calls.
 """
 
-from tests.nfs.rig.guest import Guest, GuestFailed
+from tests.nfs.rig.guest import Guest, GuestFailed, is_guest
 from tests.nfs.rig.machines import Export, Machine, Ran, Runner, Running, Server, Site
 from tests.nfs.rig.mountstats import Traffic
 from tests.nfs.rig.needs import HOW_TO, find_missing
@@ -34,4 +34,5 @@ __all__ = [
     "Site",
     "Traffic",
     "find_missing",
+    "is_guest",
 ]

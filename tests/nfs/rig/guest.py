@@ -29,6 +29,11 @@ class GuestFailed(Exception):
     """The guest, or a command that was to prepare something in it, failed."""
 
 
+def is_guest(command_line: str) -> bool:
+    """Return whether a process with this command line is a guest."""
+    return command_line.startswith("linux.uml ")
+
+
 class Guest:
     """One running guest.
 

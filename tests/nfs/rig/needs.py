@@ -9,6 +9,7 @@ PACKAGES = (
     "nfs-common",
     "rpcbind",
     "kmod",
+    "systemd",
     "iproute2",
     "e2fsprogs",
     "faketime",
@@ -19,12 +20,13 @@ _COMMANDS = {
     "mount.nfs": "nfs-common",
     "rpcbind": "rpcbind",
     "modprobe": "kmod",
+    "systemctl": "systemd",
     "tc": "iproute2",
     "mkfs.ext4": "e2fsprogs",
     "faketime": "faketime",
 }
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-HOW_TO = f"no tests on real NFS; run: apt-get install -y {' '.join(PACKAGES)}"
+HOW_TO = f"no tests on real NFS and under real systemd; run: apt-get install -y {' '.join(PACKAGES)}"
 
 
 def find_missing() -> list[str]:
