@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from tests.support.records import digest_of, segment_id_of
 from wheelferry.errors import ObjectCorrupt, StoreNotInitialised
-from wheelferry.store.base import PutOutcome, StoreInfo
+from wheelferry.store.base import PutOutcome, StoreInfo, StoreSurvey
 from wheelferry.store.layout import check_digest
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.usage import Usage, advance_usage
@@ -63,6 +63,22 @@ class MemoryStore:
 
     def list_foreign(self) -> Iterator[tuple[str, str]]:
         yield from ()
+
+    def survey(self, *, writes: bool) -> StoreSurvey:
+        written_s = float(self.clock_s) if writes else 0.0
+        return StoreSurvey(
+            real_path="",
+            answers_s=(),
+            free_bytes=1 << 40,
+            size_bytes=1 << 40,
+            free_files=0,
+            size_files=0,
+            directories=(),
+            refused=(),
+            written_s=written_s,
+            clock_s=(written_s, written_s),
+            trouble="",
+        )
 
     def look_again(self, digests: Iterable[Digest]) -> list[Digest]:
         return [digest for digest in digests if digest not in self.objects]

@@ -6,12 +6,12 @@ known before it, and a cache is one for many.
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from wheelferry.config import environment
 
 _ETC: Final = "/etc/uv/uv.toml"
-_YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
 def find_uv_cache(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -22,8 +22,9 @@ def find_uv_cache(environ: Mapping[str, str]) -> tuple[str, str]:
     """
     if path := environ.get("UV_CACHE_DIR"):
         return os.path.abspath(path), "UV_CACHE_DIR"  # noqa: PTH100 - pathlib has no such
-    for file in _find_files(environ):
-        if path := _read_cache_dir(file):
+    for file in find_uv_files(environ):
+        path = load_uv_file(file).get("cache-dir")
+        if path and isinstance(path, str):
             return os.path.abspath(path), file  # noqa: PTH100
     xdg = environ.get("XDG_CACHE_HOME", "")
     if xdg.startswith("/"):
@@ -31,23 +32,23 @@ def find_uv_cache(environ: Mapping[str, str]) -> tuple[str, str]:
     return f"{environment.find_home(environ).rstrip('/')}/.cache/uv", ""
 
 
-def _find_files(environ: Mapping[str, str]) -> Iterator[str]:
+def find_uv_files(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield the paths of uv's files for all projects, the strongest first."""
     if named := environ.get("UV_CONFIG_FILE"):
         yield named
         return
-    if environ.get("UV_NO_CONFIG", "").lower() in _YES:
+    if environ.get("UV_NO_CONFIG", "").lower() in YES:
         return
     yield f"{environment.find_config_home(environ)}/uv/uv.toml"
-    if environ.get("UV_NO_SYSTEM_CONFIG", "").lower() in _YES:
+    if environ.get("UV_NO_SYSTEM_CONFIG", "").lower() in YES:
         return
     roots = (environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":")
     files = [f"{root}/uv/uv.toml" for root in roots if root]
     yield next(filter(os.path.isfile, files), _ETC)
 
 
-def _read_cache_dir(path: str) -> str:
-    """Return `cache-dir` of a file of uv's, or "" if it does not say.
+def load_uv_file(path: str) -> Mapping[str, Any]:
+    """Return what a file of uv's says; nothing if it is not there.
 
     A file that uv will not understand either is for uv to complain of.
     """
@@ -55,11 +56,10 @@ def _read_cache_dir(path: str) -> str:
         with open(path, "rb") as stream:  # noqa: PTH123 - no pathlib needed for this
             data = stream.read()
     except OSError:
-        return ""
+        return {}
     import tomllib  # noqa: PLC0415 - 8 ms, and many runners have no file
 
     try:
-        value = tomllib.loads(data.decode()).get("cache-dir")
+        return tomllib.loads(data.decode())
     except ValueError:
-        return ""
-    return value if isinstance(value, str) else ""
+        return {}

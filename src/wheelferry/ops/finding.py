@@ -5,11 +5,12 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad a finding is: only an error makes a check fail."""
+    """How bad a finding is, the worst first."""
 
     ERROR = "error"
     WARNING = "warning"
     INFO = "info"
+    OK = "ok"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +18,11 @@ class Finding:
     """One verdict.
 
     Attributes:
-        reference: Kebab-case name of the kind of finding; `docs/cli.md` lists them.
+        reference: Kebab-case name of the kind of finding, or of the check that made it;
+            `docs/cli.md` lists them.
         subject: The file or record it is about.
         message: What is the matter.
+        meaning: What follows from that; "" where it is plain.
         hint: What to do about it; "" if nothing has to be done.
     """
 
@@ -27,4 +30,5 @@ class Finding:
     reference: str
     subject: str
     message: str
+    meaning: str = ""
     hint: str = ""

@@ -28,6 +28,34 @@ class StoreInfo(NamedTuple):
     created: str
 
 
+class StoreSurvey(NamedTuple):
+    """What can be found out of the medium, in values of built-in types.
+
+    Attributes:
+        real_path: Where the store is, all links followed; "" if it is in no directory.
+        answers_s: How long each of some calls took that the server has to answer.
+        free_bytes, size_bytes: Room for this user, and in all.
+        free_files, size_files: The same in files; 0 and 0 where nothing limits them.
+        directories: Of those of the store that were looked at: path, mode, owner, group.
+        refused: Those of them that this user may not write to.
+        written_s: When a file was written for this, on the server's clock; 0 if none was.
+        clock_s: This host's time just before and just after; 0 and 0 likewise.
+        trouble: Why it could not be written; "" if it was, or was not to be.
+    """
+
+    real_path: str
+    answers_s: tuple[float, ...]
+    free_bytes: int
+    size_bytes: int
+    free_files: int
+    size_files: int
+    directories: tuple[tuple[str, int, int, int], ...]
+    refused: tuple[str, ...]
+    written_s: float
+    clock_s: tuple[float, float]
+    trouble: str
+
+
 class PutOutcome(StrEnum):
     """What became of an object that was offered."""
 
@@ -112,6 +140,15 @@ class Store(Protocol):
 
         `list_objects` and `list_segments` skip it.  A medium that holds nothing but
         what this interface put there yields nothing.
+        """
+        ...
+
+    def survey(self, *, writes: bool) -> StoreSurvey:
+        """Find out how fast the medium answers, how full it is, and who may write.
+
+        With `writes`, a small file is written where a promotion would begin, and removed.
+        What that fails with is part of the answer, and raised is only what keeps it from
+        being read.
         """
         ...
 

@@ -20,7 +20,7 @@ from wheelferry.errors import (
     StoreUnavailable,
 )
 from wheelferry.store import layout
-from wheelferry.store.base import PutOutcome, StoreInfo
+from wheelferry.store.base import PutOutcome, StoreInfo, StoreSurvey
 from wheelferry.store.faults import Faults
 from wheelferry.store.info import MAX_INFO_BYTES, decode_info
 from wheelferry.store.reading import (
@@ -157,6 +157,16 @@ class PosixStore:
             yield from find_foreign(self._root, self._reads)
         except OSError as exc:
             raise self._faults.of_read(exc, "list", self._root) from exc
+
+    def survey(self, *, writes: bool) -> StoreSurvey:
+        """Look at the share itself; see `Store.survey`."""
+        from wheelferry.store.survey import take_survey  # noqa: PLC0415 (for doctor)
+
+        staging = self._staging if writes else None
+        try:
+            return take_survey(self._root, reads=self._reads, staging=staging)
+        except OSError as exc:
+            raise self._faults.of_read(exc, "look at", self._root) from exc
 
     def look_again(self, digests: Iterable[Digest]) -> list[Digest]:
         """Return those of `digests` that are missing now."""

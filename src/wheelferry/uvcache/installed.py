@@ -84,7 +84,9 @@ def read_versions(
         except OSError as exc:
             failed.append(f"{binary}: {exc}")
             continue
-        answers[identity] = known.get(identity) or _answer(ask or _ask, binary, now_s)
+        answers[identity] = known.get(identity) or _answer(
+            ask or ask_version, binary, now_s
+        )
     if answers.keys() - known.keys():
         _save(memory, answers, disk)
     releases = set()
@@ -116,30 +118,55 @@ def _answer(ask: Callable[[Path], str], binary: Path, now_s: float) -> _Answer:
     return _Answer(int(now_s), line, failure)
 
 
-def _ask(binary: Path) -> str:
+def ask_version(binary: Path) -> str:
+    """Return what `uv --version` prints; raises OSError if it cannot."""
+    return run_uv(binary, "--version")
+
+
+def run_uv(
+    binary: Path,
+    *argv: str,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> str:
+    """Run a uv that answers at once, and return what it prints.
+
+    Args:
+        binary: Any program of that name: it may hang, and its children too.
+        argv: What it is asked.
+        environ: Its environment, if not that of this process.
+        directory: Where it runs, if not where this process does.
+
+    Raises:
+        OSError: It cannot be run, fails, or takes longer than TIMEOUT_S.
+    """
     import signal  # noqa: PLC0415
     import subprocess  # noqa: PLC0415 - only for a uv that is new here
 
+    asked = f"`{' '.join(argv)}`"
     with subprocess.Popen(  # noqa: S603 - a `uv` in a directory that was configured
-        [binary, "--version"],
+        [binary, *argv],
+        env=environ,
+        cwd=directory,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
         start_new_session=True,  # so that its children can be killed with it
     ) as process:
         try:
-            printed, _ = process.communicate(timeout=TIMEOUT_S)
+            printed, said = process.communicate(timeout=TIMEOUT_S)
         except BaseException as exc:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             if isinstance(exc, subprocess.TimeoutExpired):
-                text = f"`--version` took more than {TIMEOUT_S:.0f} s"
+                text = f"{asked} took more than {TIMEOUT_S:.0f} s"
                 raise OSError(text) from exc
             raise
     if process.returncode:
-        raise OSError(f"`--version` failed with exit code {process.returncode}")
+        why = f": {' '.join(said.split())}" if said.strip() else ""
+        raise OSError(f"{asked} failed with exit code {process.returncode}{why}")
     return printed
 
 

@@ -112,6 +112,9 @@ class Server:
     def _object_size(self, digest: Digest) -> int | None:
         return self._store.object_size(digest)
 
+    def _survey(self, writes: bool) -> tuple[object, ...]:  # noqa: FBT001 - as sent
+        return tuple(self._store.survey(writes=writes))
+
     def _look_again(self, digests: list[Digest]) -> list[Digest]:
         return self._store.look_again(digests)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar, cast
 
 from wheelferry.disk.clock import Deadline
 from wheelferry.errors import StoreError
-from wheelferry.store.base import PutOutcome, Store, StoreInfo
+from wheelferry.store.base import PutOutcome, Store, StoreInfo, StoreSurvey
 from wheelferry.store.isolated.calls import Calls
 from wheelferry.store.isolated.lanes import BLOCK_BYTES
 from wheelferry.store.isolated.stream import IsolatedReader, Pieces
@@ -137,6 +137,10 @@ class IsolatedStore:
     def list_foreign(self) -> Iterator[tuple[str, str]]:
         """Yield what does not belong into the store; see `Store.list_foreign`."""
         yield from self._listing("list_foreign")
+
+    def survey(self, *, writes: bool) -> StoreSurvey:
+        """Look at the medium; see `Store.survey`."""
+        return StoreSurvey(*self._calls.call("survey", writes))
 
     def look_again(self, digests: Iterable[Digest]) -> list[Digest]:
         """Return those of `digests` that are missing now."""
