@@ -5,13 +5,16 @@ from typing import Final
 DONE: Final = 0
 USAGE: Final = 2
 PARTLY_DONE: Final = 3
+UNWELL: Final = 50
+DOUBTFUL: Final = 51
 UNEXPECTED: Final = 70
 OUTPUT_LOST: Final = 74
 INTERRUPTED: Final = 130
 
 HELP: Final = """\
 Exit codes: 0 done, or nothing to do; 2 wrong usage or configuration; 10-13 the local
-cache; 20-27 the store; 30-34 damage; 40-41 the service; 70 a fault of wheelferry's own; 74
+cache; 20-27 the store; 30-34 damage; 40-41 the service; 50-51 what
+doctor found; 70 a fault of wheelferry's own; 74
 stdout could not be written; 130 interrupted.  Treat any other code as a failure.  docs/cli.md has the
 table."""
 

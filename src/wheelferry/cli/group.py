@@ -17,6 +17,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "pull": "Put what the store has, and the local cache lacks, into the cache.",
         "daemon": "Promote and pull by itself, for as long as it runs.",
         "systemd": "Install the daemon as a service, or remove it.",
+        "doctor": "Find out what is wrong with this runner, and say what to do.",
         "status": "Show what is in the cache, in the store, and in only one of them.",
         "verify": "Check every object and every segment of the store.",
         "config": "Show the configuration.",

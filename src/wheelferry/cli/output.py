@@ -114,6 +114,10 @@ class Output:
         """Whether people want each detail."""
         return self._least <= Level.DEBUG
 
+    def shows(self, level: Level) -> bool:
+        """Return whether people want to hear of that level."""
+        return level >= self._least
+
     @property
     def is_lost(self) -> bool:
         """Whether data did not get to stdout, and not because nobody read on."""

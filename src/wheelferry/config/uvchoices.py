@@ -51,7 +51,7 @@ _NONE: Final = Choice("", "")
 def find_uv_choices(environ: Mapping[str, str]) -> UvChoices:
     """Return what the environment and uv's files for all projects say."""
     files = [(path, load_uv_file(path)) for path in find_uv_files(environ)]
-    indexes = {}
+    indexes: dict[str, UvIndex] = {}
     for index in (*_named_in(environ), *_listed_in(files)):
         if index.url.startswith(("http://", "https://")):
             indexes.setdefault(index.url.rstrip("/"), index)
@@ -93,9 +93,8 @@ def _named_in(environ: Mapping[str, str]) -> Iterator[UvIndex]:
         "UV_EXTRA_INDEX_URL",
     ):
         for word in environ.get(variable, "").split():
-            name, is_named, url = word.partition("=")
-            is_named = is_named and ":" not in name
-            yield UvIndex(url if is_named else word, variable)
+            name, _, url = word.partition("=")
+            yield UvIndex(word if ":" in name else url, variable)
 
 
 def _listed_in(files: _Files) -> Iterator[UvIndex]:

@@ -35,7 +35,9 @@ def take_survey(root: Path, *, reads: Reads, staging: Staging | None) -> StoreSu
 
     A file is written if there is a `staging`, and removed.
     """
-    answers_s = tuple(_time_answer(root / layout.CATALOG, reads) for _ in range(_ROUNDS))
+    answers_s = tuple(
+        _time_answer(root / layout.CATALOG, reads) for _ in range(_ROUNDS)
+    )
     room = os.statvfs(root)
     beat()
     directories, refused = [], []

@@ -106,6 +106,16 @@ def find_units(directory: Path, name: str) -> tuple[str, ...]:
     )
 
 
+def find_instances(directory: Path) -> tuple[str, ...]:
+    """Return the units of all instances that would run by themselves."""
+    kinds = ((render.DAEMON, "service"), (render.PULL, "timer"))
+    return tuple(
+        path.parent.name.removesuffix(".service.d") + f".{suffix}"
+        for kind, suffix in kinds
+        for path in sorted(directory.glob(f"{kind}@*.service.d/{render.DROP_INS[0]}"))
+    )
+
+
 def refuse_edited(changes: Iterable[Change]) -> None:
     """Raise UnitsError if a file would be lost that somebody else wrote or changed."""
     edited = [change for change in changes if change.is_edited]
