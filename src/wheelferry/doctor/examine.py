@@ -1,5 +1,6 @@
 """Look at everything, and judge it; no look that fails keeps another from being made."""
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -23,6 +24,9 @@ from wheelferry.events import Event, Level, Sink
 from wheelferry.ops.finding import Finding, Severity
 
 T = TypeVar("T")
+
+LIMIT_S: Final = 30.0
+"""For one look: an index has 5 s, and so has each run of a uv."""
 
 _WORST_FIRST: Final = tuple(Severity)
 _ORDER: Final = tuple(CHECKS)
@@ -61,11 +65,45 @@ def examine(setup: Setup, disk: Disk, emit: Sink) -> Examination:
     if setup.store is not None:
         store = setup.store
         examiner.look("mount", lambda: look_at_mount(store, setup, share), judge_mount)
-    examiner.look("hardlinks", lambda: look_at_places(setup, disk), judge_places)
-    examiner.look("uv", lambda: look_at_uv(setup), judge_uv)
-    examiner.look("service", lambda: look_at_service(setup), judge_service)
-    examiner.look("index", lambda: look_at_indexes(setup), judge_indexes)
+    # None of these is the store; but a cache or a checkout may be on a share as well.
+    places = bounded(lambda: look_at_places(setup, disk))
+    examiner.look("hardlinks", places, judge_places)
+    examiner.look("uv", bounded(lambda: look_at_uv(setup)), judge_uv)
+    examiner.look("service", bounded(lambda: look_at_service(setup)), judge_service)
+    examiner.look("index", bounded(lambda: look_at_indexes(setup)), judge_indexes)
     return conclude(examiner.findings)
+
+
+class Unanswered(Exception):
+    """A look does not end."""
+
+
+def bounded(find: Callable[[], T], *, limit_s: float = LIMIT_S) -> Callable[[], T]:
+    """Return a look that raises Unanswered if it does not end in time.
+
+    What hangs is left to itself, in a thread that the end of the process ends.
+    """
+
+    def look() -> T:
+        found: list[T] = []
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                found.append(find())
+            except BaseException as exc:  # noqa: BLE001 - raised in the other thread
+                failed.append(exc)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(limit_s)
+        if failed:
+            raise failed[0]
+        if not found:
+            raise Unanswered(f"no answer within {limit_s:g} s")
+        return found[0]
+
+    return look
 
 
 class Examiner:
@@ -92,6 +130,17 @@ class Examiner:
         try:
             facts = find()
             self.findings += judge(facts)
+        except Unanswered as exc:
+            self.findings.append(
+                warning(
+                    check,
+                    "this machine",
+                    f"this could not be looked at: {exc}",
+                    hint="are cache, checkouts or uv on a share that hangs? `wheelferry"
+                    " config show` has the paths, `findmnt` the mounts",
+                )
+            )
+            return None
         except Exception as exc:  # noqa: BLE001 - one look of several; said, not raised
             import traceback  # noqa: PLC0415 - for a fault only
 
