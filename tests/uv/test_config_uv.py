@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.uvs import Uv
+from tests.support.uvs import BETWEEN_VERSIONS, OLD_VERSIONS, Uv, load_uv_or_skip
 from wheelferry.config.uvsettings import find_uv_cache
 
 pytestmark = pytest.mark.uv
@@ -35,6 +35,10 @@ USER, FIRST, SECOND, NAMED = "config/uv", "etc1/uv", "etc2/uv", "named"
         ({NAMED: None, USER: "{root}/u"}, {"UV_CONFIG_FILE": "{named}"}, ""),
         ({USER: "~/u"}, {}, USER),
         ({USER: "relative/u"}, {}, USER),
+        ({}, {"UV_CACHE_DIR": "relative/v"}, "UV_CACHE_DIR"),
+        ({}, {"UV_CACHE_DIR": "~/v"}, "UV_CACHE_DIR"),
+        ({}, {"XDG_CACHE_HOME": "relative"}, ""),
+        ({FIRST: "{root}/f"}, {"UV_NO_CONFIG": "false"}, FIRST),
     ],
 )
 def test_cache_is_where_uv_has_it(
@@ -80,3 +84,57 @@ def test_cache_is_where_uv_has_it(
         if "/" in origin or origin == NAMED
         else origin
     )
+
+
+@pytest.mark.parametrize("version", [*OLD_VERSIONS, *BETWEEN_VERSIONS, "newest"])
+@pytest.mark.parametrize("name", ["uv.toml", "pyproject.toml"])
+def test_file_of_a_project_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, name: str
+) -> None:
+    """uv uses its `cache-dir` in that project; the default of `cache.path` stays."""
+    uv = load_uv_or_skip(version)
+    line = f'cache-dir = "{tmp_path}/project-cache"\n'
+    (tmp_path / name).write_text(line if name == "uv.toml" else f"[tool.uv]\n{line}")
+    monkeypatch.chdir(tmp_path)
+    environ = {"HOME": str(tmp_path / "home"), "PATH": os.defpath}
+    here, elsewhere = (
+        subprocess.run(
+            [uv.binary, "cache", "dir"],
+            env=environ,
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout.strip()
+        for directory in (tmp_path, "/")
+    )
+
+    assert here == f"{tmp_path}/project-cache"
+    assert find_uv_cache(environ) == (elsewhere, "")
+
+
+def test_no_system_config_is_followed_as_newer_uvs_do(
+    tmp_path: Path, each_uv: Uv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.10.12 was seen to ignore it, 0.12.0 not to; we are with the newer ones."""
+    file = tmp_path / "etc" / "uv" / "uv.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f'cache-dir = "{tmp_path}/f"\n')
+    monkeypatch.chdir(tmp_path)
+    environ = {
+        "HOME": str(tmp_path / "home"),
+        "PATH": os.defpath,
+        "XDG_CONFIG_DIRS": str(tmp_path / "etc"),
+        "UV_NO_SYSTEM_CONFIG": "1",
+    }
+    says = subprocess.run(
+        [each_uv.binary, "cache", "dir"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout.strip()
+
+    assert (says == find_uv_cache(environ)[0]) == (each_uv.release >= (0, 12, 0))

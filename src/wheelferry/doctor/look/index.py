@@ -76,7 +76,13 @@ def _ask(url: str, deadline: Deadline) -> str:
     for number in range(_MOST_PAGES):
         if number == len(pages):
             break
-        links = visit.read_links(pages[number])
+        try:
+            links = visit.read_links(pages[number])
+        except HTTPError as exc:
+            if number == 0:
+                raise
+            exc.close()  # a list may have names of packages that are gone
+            continue
         files = [link for link in links if _FILE.search(urlsplit(link).path)]
         if files:
             return visit.read_cache_control(files[0])

@@ -20,7 +20,8 @@ def look_at_uv(setup: Setup) -> UvFacts:
     binaries = tuple(map(_look_at_binary, paths))
     first = next((Path(b.path) for b in binaries if b.release), None)
     said = said_there = trouble = ""
-    if first is not None:
+    # Told to use no cache, it names a temporary one.
+    if first is not None and not setup.no_cache[0]:
         try:
             said = _ask_cache(first, setup, Path("/"))
             said_there = _ask_cache(first, setup, setup.workspace)
@@ -50,9 +51,7 @@ def _look_at_binary(path: Path) -> Binary:
 
 
 def _ask_cache(binary: Path, setup: Setup, directory: Path) -> str:
-    # A temporary cache is what uv says of itself without one.
-    environ = {k: v for k, v in setup.environ.items() if k != "UV_NO_CACHE"}
-    printed = run_uv(binary, "cache", "dir", environ=environ, directory=directory)
+    printed = run_uv(binary, "cache", "dir", environ=setup.environ, directory=directory)
     return str((directory / printed.strip()).absolute())
 
 
