@@ -243,3 +243,17 @@ class StoreContract:
         assert (again, usage.held) == (runner, (second,))
         assert usage.before == ((written_s, (first,)),)
         assert later_s >= written_s
+
+    def test_survey_looks_and_leaves_nothing(self, store: Store) -> None:
+        """It tells of room, writes only if it is to, and no object or segment comes."""
+        self.put(store)
+        before = set(store.list_objects()), store.list_segments()
+        found = store.survey(writes=True)
+        only_looked = store.survey(writes=False)
+
+        assert (found.trouble, found.refused) == ("", ())
+        assert found.written_s > 0
+        assert only_looked.written_s == 0
+        assert 0 < found.free_bytes <= found.size_bytes
+        assert (set(store.list_objects()), store.list_segments()) == before
+        assert list(store.list_foreign()) == []

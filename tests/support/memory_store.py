@@ -65,7 +65,7 @@ class MemoryStore:
         yield from ()
 
     def survey(self, *, writes: bool) -> StoreSurvey:
-        written_s = float(self.clock_s) if writes else 0.0
+        written_s = self.clock_s + 1.0 if writes else 0.0
         return StoreSurvey(
             real_path="",
             answers_s=(),

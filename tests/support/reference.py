@@ -20,6 +20,7 @@ from wheelferry.cli.group import COMMANDS
 from wheelferry.cli.words import FAIL_OPEN
 from wheelferry.config.options import OPTIONS, Option
 from wheelferry.config.values import ValueKind
+from wheelferry.doctor.checks.table import CHECKS
 from wheelferry.errors import WheelferryError
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,8 @@ SOURCE = ROOT / "src" / "wheelferry"
 
 _GENERAL_CODES = {
     exits.DONE: ("", "Done, or nothing to do."),
+    exits.UNWELL: ("", "`doctor` found at least one error."),
+    exits.DOUBTFUL: ("", "`doctor` found warnings, and no error."),
     exits.PARTLY_DONE: ("", "Partly done: `--strict`, and something was left undone."),
 }
 
@@ -203,6 +206,12 @@ def render_events() -> str:
     return "\n".join(lines)
 
 
+def render_checks() -> str:
+    """Return the table of what `doctor` looks at."""
+    lines = ["| Check | What is looked at |", "|---|---|"]
+    return "\n".join(lines + [f"| `{name}` | {text} |" for name, text in CHECKS.items()])
+
+
 def finding_names() -> set[str]:
     """Return the references of `verify`'s findings, but those of errors."""
     found: set[str] = set()
@@ -249,6 +258,7 @@ def documented_names() -> set[str]:
 
 PARTS: Mapping[str, tuple[str, Callable[[], str]]] = {
     "commands": ("cli.md", render_commands),
+    "checks": ("operations.md", render_checks),
     "exits": ("cli.md", render_exits),
     "settings": ("cli.md", render_settings),
     "events": ("json.md", render_events),
