@@ -209,7 +209,9 @@ def render_events() -> str:
 def render_checks() -> str:
     """Return the table of what `doctor` looks at."""
     lines = ["| Check | What is looked at |", "|---|---|"]
-    return "\n".join(lines + [f"| `{name}` | {text} |" for name, text in CHECKS.items()])
+    return "\n".join(
+        lines + [f"| `{name}` | {text} |" for name, text in CHECKS.items()]
+    )
 
 
 def finding_names() -> set[str]:
