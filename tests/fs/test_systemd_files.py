@@ -8,7 +8,7 @@ import pytest
 from wheelferry.disk import Disk
 from wheelferry.errors import UnitsError
 from wheelferry.systemd import files
-from wheelferry.systemd.files import Action, Change
+from wheelferry.systemd.files import Action, Change, find_instances
 from wheelferry.systemd.seal import seal
 
 UNIT = "wheelferry@.service"
@@ -184,3 +184,22 @@ def test_port_is_of_the_loopback_alone() -> None:
         "SocketBindDeny=any",
         "SocketBindAllow=tcp:@PORT@",
     ]
+
+
+def test_instances_are_found_by_their_drop_ins(tmp_path: Path) -> None:
+    """Those of the daemon and of the timer; not what somebody else has put there."""
+    for name in (
+        "wheelferry@ci.service.d/10-wheelferry.conf",
+        "wheelferry-pull@second.service.d/10-wheelferry.conf",
+        "wheelferry@other.service.d/override.conf",
+        "wheelferry@.service",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    assert find_instances(tmp_path) == (
+        "wheelferry@ci.service",
+        "wheelferry-pull@second.timer",
+    )
+    assert find_instances(tmp_path / "none") == ()
