@@ -208,7 +208,7 @@ def test_limits_come_from_every_source(machine: Machine) -> None:
         flags={"pull.deadline": "2m"},
     )
     assert loaded.config.store.timeout_s == 7.5
-    assert loaded.config.pull[1:] == (120, 1 << 30, 10 << 20)
+    assert loaded.config.pull[2:] == (120, 1 << 30, 10 << 20)
     assert loaded.warnings == ()
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machines import MACHINE
 from tests.support.memory_store import MemoryStore
 from wheelferry.disk import Disk
 from wheelferry.events import Event, Level
@@ -25,6 +26,7 @@ def find(root: Path, *versions: str) -> tuple[tuple[str, ...], list[Event]]:
             store_id="a" * 32,
             view=view,
             runner="r",
+            machine=MACHINE,
             disk=disk,
             emit=events.append,
             now=lambda: 0.0,

@@ -14,6 +14,8 @@ from tests.support.runner import Runner
 from tests.support.uvs import Uv
 from wheelferry.disk import Disk, clock
 from wheelferry.events import Event, Level
+from wheelferry.native.judge import Machine
+from wheelferry.native.machine import read_machine
 from wheelferry.ops.formats import find_formats
 from wheelferry.ops.left import Left
 from wheelferry.ops.promote import (
@@ -24,7 +26,7 @@ from wheelferry.ops.promote import (
 )
 from wheelferry.ops.pull import PullPlan, PullReport, apply_pull, plan_pull
 from wheelferry.ops.rules import Rules
-from wheelferry.ops.tiers import VIEW, Tiers
+from wheelferry.ops.tiers import LIBRARIES, VIEW, Tiers
 from wheelferry.ops.verify import VerifyReport, verify_store
 from wheelferry.pack.pool import Pool
 from wheelferry.pack.reader import extract_pack
@@ -112,9 +114,17 @@ class Fleet:
 
     @contextmanager
     def tiers(
-        self, runner: Runner, events: list[Event], *, disk: Disk | None = None
+        self,
+        runner: Runner,
+        events: list[Event],
+        *,
+        disk: Disk | None = None,
+        machine: Machine | None = None,
     ) -> Iterator[Tiers]:
-        """Open both tiers, as the program does; raises StoreError."""
+        """Open both tiers, as the program does; raises StoreError.
+
+        `machine` is what the runner has, if not what this machine has.
+        """
         disk = disk or Disk()
         state = runner.cache.with_name(f"{runner.cache.name}.wheelferry")
         disk.make_dirs(state)
@@ -129,17 +139,23 @@ class Fleet:
                 store_id=self.store_id,
                 view=view,
                 runner=name,
+                machine=machine or read_machine(state / LIBRARIES, disk),
                 disk=disk,
                 emit=events.append,
                 now=clock.now_s,
             )
 
     def promote(
-        self, runner: Runner, *, rules: Rules = EVERYTHING, disk: Disk | None = None
+        self,
+        runner: Runner,
+        *,
+        rules: Rules = EVERYTHING,
+        disk: Disk | None = None,
+        machine: Machine | None = None,
     ) -> Promoted:
         """Promote what the runner's cache has."""
         events: list[Event] = []
-        with self.tiers(runner, events, disk=disk) as tiers:
+        with self.tiers(runner, events, disk=disk, machine=machine) as tiers:
             plan = plan_promote(tiers, rules)
             report = apply_promote(tiers, plan)
         return Promoted(plan=plan, report=report, events=tuple(events))
@@ -151,12 +167,13 @@ class Fleet:
         rules: Rules = EVERYTHING,
         uvs: Sequence[Uv] = (),
         disk: Disk | None = None,
+        machine: Machine | None = None,
         is_background: bool = False,
     ) -> Pulled:
         """Pull into the runner's cache; `uvs` are those that it has besides its own."""
         events: list[Event] = []
         versions = [uv.version for uv in (runner.uv, *uvs)]
-        with self.tiers(runner, events, disk=disk) as tiers:
+        with self.tiers(runner, events, disk=disk, machine=machine) as tiers:
             formats = find_formats(tiers, versions=versions, paths=())
             plan = plan_pull(tiers, rules, formats, is_background=is_background)
             report = apply_pull(tiers, plan)

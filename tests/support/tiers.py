@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.disks import CountingDisk
+from tests.support.machines import MACHINE
 from wheelferry.disk import Disk, WorkDir, clock
 from wheelferry.disk.clock import Deadline
 from wheelferry.events import Sink, discard
+from wheelferry.native.judge import Machine, Policy
 from wheelferry.ops.limits import NO_LIMITS, Limits
 from wheelferry.ops.promote import PromoteReport, apply_promote, plan_promote
 from wheelferry.ops.pull import PullReport, apply_pull, plan_pull
@@ -53,6 +55,8 @@ class Ferry:
     Attributes:
         wrap: Put around the store before it is used.
         deadline: When work with the store has to be over.
+        machine: What it has.
+        native: Its `pull.native`.
     """
 
     cache: Path
@@ -61,11 +65,18 @@ class Ferry:
     emit: Sink = discard
     wrap: Wrap | None = None
     deadline: Deadline = NEVER
+    machine: Machine = MACHINE
+    native: Policy = Policy.CHECKED
 
     @property
     def state(self) -> Path:
         """Beside the cache, as by default."""
         return self.cache.with_name(f"{self.cache.name}.wheelferry")
+
+    @property
+    def rules(self) -> Rules:
+        """Everything, as far as `native` lets it."""
+        return Rules(native=self.native)
 
     @contextmanager
     def open(
@@ -83,6 +94,7 @@ class Ferry:
                 store_id=info.id,
                 view=view,
                 runner=self.runner,
+                machine=self.machine,
                 disk=disk,
                 emit=self.emit,
                 now=clock.now_s,
@@ -94,7 +106,7 @@ class Ferry:
     ) -> PromoteReport:
         """Promote all that there is."""
         with self.open(disk, reads=reads) as tiers:
-            return apply_promote(tiers, plan_promote(tiers, Rules()))
+            return apply_promote(tiers, plan_promote(tiers, self.rules))
 
     def pull(
         self,
@@ -108,7 +120,7 @@ class Ferry:
         """Pull all of these formats."""
         with self.open(disk, reads=reads) as tiers:
             plan = plan_pull(
-                tiers, Rules(), formats, limits, is_background=is_background
+                tiers, self.rules, formats, limits, is_background=is_background
             )
             return apply_pull(tiers, plan, limits)
 

@@ -23,6 +23,7 @@ def light(
     pack: Digest = PACKS[0],
     stem: str = "1.0-py3-none-any",
     settings: str = "",
+    needs: str = "",
 ) -> LightRecord:
     """Return a record of one wheel."""
     return LightRecord(
@@ -42,7 +43,12 @@ def light(
         pack_bytes=1,
         tree_bytes=1,
         tree_files=1,
+        joined_needs=needs,
     )
+
+
+def fits_all(_: LightRecord) -> None:
+    """Judge as a machine that has everything."""
 
 
 RECORDS = st.lists(
@@ -70,19 +76,26 @@ def essence(record: LightRecord) -> tuple[str, ...]:
 def test_one_record_is_chosen() -> None:
     """Where there is no choice, there is no question."""
     record = light()
-    assert choose([record], format_ids=FORMATS, missing=()).records == (record,)
+    assert choose([record], format_ids=FORMATS, missing=(), unfit=fits_all).records == (
+        record,
+    )
 
 
 def test_other_formats_are_left_out_silently() -> None:
     """What no uv of this machine reads is not worth a line per job."""
-    choice = choose([light(format_id=OLD)], format_ids=[NEW], missing=())
+    choice = choose(
+        [light(format_id=OLD)], format_ids=[NEW], missing=(), unfit=fits_all
+    )
     assert choice == ((), ())
 
 
 def test_different_hashes_are_ambiguous() -> None:
     """Nothing says which file a job means: none is restored, and both are named."""
     choice = choose(
-        [light(hashes=TWO), light(hashes=ONE)], format_ids=FORMATS, missing=()
+        [light(hashes=TWO), light(hashes=ONE)],
+        format_ids=FORMATS,
+        missing=(),
+        unfit=fits_all,
     )
     assert choice.records == ()
     (left,) = choice.left
@@ -94,7 +107,7 @@ def test_different_hashes_are_ambiguous() -> None:
 def test_ambiguous_across_formats_of_one_bucket() -> None:
     """Two formats share the file name, so their records cannot both be restored."""
     records = [light(hashes=ONE), light(hashes=TWO, format_id=OLD)]
-    assert choose(records, format_ids=FORMATS, missing=()).records == ()
+    assert choose(records, format_ids=FORMATS, missing=(), unfit=fits_all).records == ()
 
 
 def test_buckets_are_places_of_their_own() -> None:
@@ -105,7 +118,7 @@ def test_buckets_are_places_of_their_own() -> None:
         light(settings="ab" * 8, hashes=TWO),
         light(stem="1.0-cp311-none-any", hashes=TWO),
     ]
-    choice = choose(records, format_ids=FORMATS, missing=())
+    choice = choose(records, format_ids=FORMATS, missing=(), unfit=fits_all)
     assert set(choice.records) == set(records)
 
 
@@ -113,7 +126,7 @@ def test_record_with_hashes_wins() -> None:
     """Without digests an entry is of no use to `uv sync --locked`."""
     without, with_hashes = light(hashes="", pack=PACKS[0]), light(pack=PACKS[1])
     for records in permutations([without, with_hashes]):
-        choice = choose(records, format_ids=FORMATS, missing=())
+        choice = choose(records, format_ids=FORMATS, missing=(), unfit=fits_all)
         assert choice.records == (with_hashes,)
 
 
@@ -121,7 +134,9 @@ def test_preferred_format_wins() -> None:
     """Of two formats that share the file name, the one that most uvs here read."""
     old, new = light(format_id=OLD, pack=PACKS[0]), light(pack=PACKS[1])
     for records in permutations([old, new]):
-        assert choose(records, format_ids=FORMATS, missing=()).records == (new,)
+        assert choose(
+            records, format_ids=FORMATS, missing=(), unfit=fits_all
+        ).records == (new,)
 
 
 def test_pack_that_is_there_wins_over_the_preferred_format() -> None:
@@ -131,15 +146,17 @@ def test_pack_that_is_there_wins_over_the_preferred_format() -> None:
         light(format_id=OLD, pack=PACKS[1]),
     )
     for records in permutations([missed, other]):
-        choice = choose(records, format_ids=FORMATS, missing={PACKS[0]})
+        choice = choose(records, format_ids=FORMATS, missing={PACKS[0]}, unfit=fits_all)
         assert choice.records == (other,)
-        assert choose(records, format_ids=FORMATS, missing=()).records == (missed,)
+        assert choose(
+            records, format_ids=FORMATS, missing=(), unfit=fits_all
+        ).records == (missed,)
 
 
 def test_missing_pack_is_tried_again_if_there_is_no_other() -> None:
     """It may be back: nothing else would find that out."""
     record = light()
-    choice = choose([record], format_ids=FORMATS, missing={record.pack})
+    choice = choose([record], format_ids=FORMATS, missing={record.pack}, unfit=fits_all)
     assert choice.records == (record,)
 
 
@@ -148,8 +165,8 @@ def test_choice_does_not_depend_on_order(
     records: list[LightRecord], missing: set[Digest]
 ) -> None:
     """The catalog is a set: however it was read, all runners choose alike."""
-    there = choose(records, format_ids=FORMATS, missing=missing)
-    back = choose(records[::-1], format_ids=FORMATS, missing=missing)
+    there = choose(records, format_ids=FORMATS, missing=missing, unfit=fits_all)
+    back = choose(records[::-1], format_ids=FORMATS, missing=missing, unfit=fits_all)
     assert sorted(map(essence, there.records)) == sorted(map(essence, back.records))
     assert len(there.left) == len(back.left)
 
@@ -160,7 +177,7 @@ def test_each_place_is_chosen_once_or_left_once(
 ) -> None:
     """No two chosen records write one file, and no place is forgotten."""
     known = [record for record in records if record.format_id in FORMATS]
-    choice = choose(records, format_ids=FORMATS, missing=missing)
+    choice = choose(records, format_ids=FORMATS, missing=missing, unfit=fits_all)
     places = [place_of(record) for record in choice.records]
     assert len(places) == len(set(places))
     assert len(places) + len(choice.left) == len({place_of(r) for r in known})

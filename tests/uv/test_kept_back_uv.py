@@ -214,17 +214,13 @@ def test_url_with_a_secret_is_not_promoted(site, new_runner, fleet, version, que
 )
 def test_rules_choose_what_is_shared(site, new_runner, fleet, rules, shared):
     """Names, kinds and indexes are kept back by the rules of promote, and of pull."""
-    rules = Rules(
-        include=rules.include,
-        exclude=rules.exclude,
-        kinds=rules.kinds,
-        **{
-            name: tuple(
-                text.replace("{index}", site.index.url) for text in getattr(rules, name)
-            )
-            for name in ("include_indexes", "exclude_indexes")
-        },
-    )
+    here = {
+        name: tuple(
+            text.replace("{index}", site.index.url) for text in getattr(rules, name)
+        )
+        for name in ("include_indexes", "exclude_indexes")
+    }
+    rules = rules._replace(**here)
     a, b, c = (new_runner(name) for name in "abc")
     a.sync(site.project())
 

@@ -3,13 +3,21 @@
 Pure.  `docs/json.md` describes the fields.
 """
 
+from collections import Counter
+
 from wheelferry.cli.render_left import (
     count_unsettled,
     encode_failed,
     encode_left,
     render_left,
 )
-from wheelferry.cli.units import count, format_bytes, format_seconds, render_table
+from wheelferry.cli.units import (
+    count,
+    format_bytes,
+    format_seconds,
+    printable,
+    render_table,
+)
 from wheelferry.ops.pull import PullPlan, PullReport
 
 
@@ -100,6 +108,8 @@ def render_report(plan: PullPlan, report: PullReport, duration_s: float) -> str:
     if report.late:
         late = format_bytes(report.late_bytes)
         more += f"; {report.late} left at the deadline ({late})"
+    if plan.unfit:
+        more += f"; {_describe_unfit(plan)}"
     if plan.over_budget:
         more += f"; {plan.over_budget} left beyond pull.max_bytes"
     return (
@@ -113,14 +123,24 @@ def render_report(plan: PullPlan, report: PullReport, duration_s: float) -> str:
 def _why_nothing(plan: PullPlan) -> str:
     reasons = (
         (plan.present, "in the cache already"),
-        (len(plan.left), "left in the store (-v names them)"),
+        (len(plan.left) - len(plan.unfit), "left in the store (-v names them)"),
         (plan.other_formats, "for other uv versions"),
     )
     parts = [f"{_are(number)} {where}" for number, where in reasons if number]
+    if plan.unfit:
+        parts.append(_describe_unfit(plan))
     if plan.refused_segments:
         refused = count(plan.refused_segments, "segment")
         parts.append(f"{refused} of the catalog could not be read")
     return "; ".join(parts) or "the store is empty"
+
+
+def _describe_unfit(plan: PullPlan) -> str:
+    """Say how many entries this machine cannot use, and why it is most of them."""
+    ((reason, number), *others) = Counter(e.reason for e in plan.unfit).most_common()
+    more = f", and {sum(n for _, n in others)} for other reasons" if others else ""
+    which = count(number, "entry is", "entries are")
+    return printable(f"{which} not for this machine: {reason}{more}")
 
 
 def _are(number: int) -> str:

@@ -3,6 +3,7 @@
 Pure.  `docs/json.md` describes the fields.
 """
 
+from wheelferry.cli.render_left import encode_left, render_left
 from wheelferry.cli.units import count, format_bytes, render_table
 from wheelferry.ops.status import Status
 
@@ -34,6 +35,7 @@ def encode_status(status: Status) -> dict[str, object]:
             for row in status.formats
         ],
         "unknown": list(status.unknown),
+        "left": encode_left(status.left),
     }
 
 
@@ -60,6 +62,7 @@ def render_status(status: Status) -> str:
         render_table(rows, header=header, right=(1, 2, 3, 4, 5, 6)),
         "",
     ]
+    lines += render_left(status.left)
     lines.append(
         f"the store holds {count(status.records, 'record')} in"
         f" {count(status.segments, 'segment')}, {count(status.packs, 'pack')} of"

@@ -121,7 +121,8 @@ def open_tiers(
         CacheError: It is no directory; the state directory cannot be made.
         StoreError: The store cannot be opened.
     """
-    from wheelferry.ops.tiers import VIEW, Tiers
+    from wheelferry.native.machine import read_machine
+    from wheelferry.ops.tiers import LIBRARIES, VIEW, Tiers
     from wheelferry.store.view import View
     from wheelferry.uvcache.owner import check_owner
 
@@ -142,6 +143,7 @@ def open_tiers(
             store_id=info.id,
             view=view,
             runner=config.runner.name,
+            machine=read_machine(state / LIBRARIES, disk),
             disk=disk,
             emit=session.output.emit,
             now=clock.now_s,
@@ -192,8 +194,9 @@ def _borrow_state(state: Path, disk: Disk) -> Iterator[Path]:
         disk.remove_tree(temporary)
 
 
-def make_rules(config: RulesConfig) -> "Rules":
-    """Return the rules of a section of the configuration."""
+def make_rules(config: RulesConfig, native: str) -> "Rules":
+    """Return the rules of a section of the configuration, and `pull.native`."""
+    from wheelferry.native.judge import Policy
     from wheelferry.ops.rules import Rules
 
     rules = Rules(
@@ -201,6 +204,7 @@ def make_rules(config: RulesConfig) -> "Rules":
         exclude=config.exclude,
         include_indexes=config.include_indexes,
         exclude_indexes=config.exclude_indexes,
+        native=Policy(native),
     )
     if not config.kinds:
         return rules

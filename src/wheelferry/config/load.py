@@ -287,6 +287,7 @@ def _build(settings: Mapping[str, Setting]) -> Config:
             rate_bytes_s=promote.pop("limit_rate"), rules=RulesConfig(**promote)
         ),
         pull=PullConfig(
+            native=pull.pop("native"),
             deadline_s=pull.pop("deadline"),
             max_bytes=pull.pop("max_bytes"),
             rate_bytes_s=pull.pop("limit_rate"),

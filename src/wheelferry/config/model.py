@@ -53,9 +53,13 @@ class PromoteConfig(NamedTuple):
 
 
 class PullConfig(NamedTuple):
-    """What to pull, and what it may cost a job; None is no limit."""
+    """What to pull, and what it may cost a job; None is no limit.
+
+    `native` is a value of `native.judge.Policy`.
+    """
 
     rules: RulesConfig
+    native: str
     deadline_s: float
     max_bytes: int | None
     rate_bytes_s: int | None

@@ -8,6 +8,7 @@ from wheelferry.config.values import (
     DURATION,
     INDEXES,
     KINDS,
+    NATIVE,
     PATH,
     PATHS,
     PATTERNS,
@@ -175,6 +176,17 @@ _TABLE: Final = (
         is_protected=False,
     ),
     *_rules("pull", "restored"),
+    Option(
+        key="pull.native",
+        kind=NATIVE,
+        default="checked",
+        help=(
+            "Natively built wheels to restore: those that need nothing that this machine"
+            " lacks, of these the ones that were built on its distribution release, or"
+            " none"
+        ),
+        constant="checked",
+    ),
     Option(
         key="pull.deadline",
         kind=DURATION,

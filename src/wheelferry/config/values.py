@@ -110,6 +110,12 @@ def _parse_task(text: str) -> str:
     return text
 
 
+def _parse_native(text: str) -> str:
+    if text not in ("checked", "same-distro", "never"):
+        raise ValueError(NATIVE.form)
+    return text
+
+
 def _parse_duration(text: str) -> float:
     seconds = _parse_number(DURATION, text)
     if not 0 < seconds <= MAX_DURATION_S:
@@ -209,6 +215,13 @@ TASKS = ValueKind(
     parse=_parse_task,
     is_list=True,
     metavar="TASK",
+)
+
+NATIVE = ValueKind(
+    form="`checked`, `same-distro` or `never`",
+    example='"same-distro"',
+    parse=_parse_native,
+    metavar="POLICY",
 )
 
 DURATION = ValueKind(

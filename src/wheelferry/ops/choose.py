@@ -2,10 +2,10 @@
 
 Several records may lie at one place of the cache: of other content (the same file name
 with other hashes), of another format (two uv versions that share a bucket's name), or
-with another pack (the same sdist built by two runners).
+with another pack (the same sdist built by two runners, for machines that may differ).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wheelferry.ops.left import Left
@@ -25,6 +25,7 @@ def choose(
     *,
     format_ids: Sequence[str],
     missing: Collection[Digest],
+    unfit: Callable[[LightRecord], str | None],
 ) -> Choice:
     """Choose one record for each place in the cache.
 
@@ -32,24 +33,35 @@ def choose(
         records: The catalog.
         format_ids: Formats to restore, the preferred ones first; others are left out.
         missing: Packs that were found missing or damaged; another record is preferred.
+        unfit: Says why this machine cannot use a record, or None.
 
     Records whose hashes differ are ambiguous: nothing says which file is meant, so none
-    is restored.  A record without hashes yields to one that has them.
+    is restored.  A record without hashes yields to one that has them.  One that this machine
+    cannot use yields to all others, and is left out if there is none.
     """
     rank = {format_id: number for number, format_id in enumerate(format_ids)}
     chosen: list[LightRecord] = []
     left: list[Left] = []
     for place in _by_place(r for r in records if r.format_id in rank).values():
-        hashed = [record for record in place if record.hashes]
+        hashed = [record for record in place if record.joined_hashes]
         if _disagree(hashed):
             left.append(_ambiguous(hashed))
             continue
-        chosen.append(
-            min(
-                hashed or place,
-                key=lambda r: (r.pack in missing, rank[r.format_id], r.pack),
+        place.sort(
+            key=lambda r: (
+                not r.joined_hashes,
+                r.pack in missing,
+                rank[r.format_id],
+                r.pack,
+                r.joined_needs,
             )
         )
+        for record in place:
+            if unfit(record) is None:
+                chosen.append(record)
+                break
+        else:
+            left.append(_left_unfit(place[0], unfit(place[0]) or ""))
     return Choice(records=tuple(chosen), left=tuple(left))
 
 
@@ -84,6 +96,10 @@ def _disagree(records: Iterable[LightRecord]) -> bool:
         ):
             return True
     return algorithms is not None and not algorithms
+
+
+def _left_unfit(record: LightRecord, reason: str) -> Left:
+    return Left(subject=subject_of(record), reason=reason, is_unfit=True)
 
 
 def _ambiguous(records: list[LightRecord]) -> Left:

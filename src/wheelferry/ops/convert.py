@@ -15,14 +15,22 @@ if TYPE_CHECKING:
 POINTER = "pointer"
 METADATA = "metadata"
 NO_FILES: Mapping[str, bytes] = MappingProxyType({})
+NO_NEEDS: Mapping[str, str] = MappingProxyType({})
 
 
 def encode_record(
-    info: EntryInfo, *, pack: str, pack_bytes: int, tree_bytes: int, tree_files: int
+    info: EntryInfo,
+    *,
+    pack: str,
+    pack_bytes: int,
+    tree_bytes: int,
+    tree_files: int,
+    needs: Mapping[str, str] = NO_NEEDS,
 ) -> Record:
     """Return the catalog record of an entry whose archive tree is in `pack`.
 
-    `pack` is the object's SHA-256 (hex); sizes are in bytes.
+    `pack` is the object's SHA-256 (hex); sizes are in bytes; `needs` are those of a
+    natively built wheel.
     """
     files: dict[str, bytes] = {}
     if info.pointer:
@@ -45,6 +53,7 @@ def encode_record(
         tree_bytes=tree_bytes,
         tree_files=tree_files,
         files=files,
+        needs=needs,
     )
 
 

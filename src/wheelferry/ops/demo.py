@@ -16,10 +16,11 @@ from pathlib import Path
 from wheelferry.disk import Disk, clock
 from wheelferry.errors import CacheError, ConfigError
 from wheelferry.events import Event, Level, Sink
+from wheelferry.native.machine import read_machine
 from wheelferry.ops.promote import apply_promote, plan_promote
 from wheelferry.ops.pull import apply_pull, plan_pull
 from wheelferry.ops.rules import Rules
-from wheelferry.ops.tiers import VIEW, Tiers
+from wheelferry.ops.tiers import LIBRARIES, VIEW, Tiers
 from wheelferry.sample import Index, render_pyproject
 from wheelferry.sample.fallback import can_compile, make_fallback
 from wheelferry.store.create import create_store
@@ -245,6 +246,7 @@ class _Stage:
                 store_id=store_id,
                 view=view,
                 runner=runner,
+                machine=read_machine(state / LIBRARIES, self._disk),
                 disk=self._disk,
                 emit=self._emit,
                 now=clock.now_s,

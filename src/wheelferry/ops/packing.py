@@ -5,8 +5,10 @@ from pathlib import Path
 
 from wheelferry.disk import Disk
 from wheelferry.errors import IntegrityError, RecordMalformed
+from wheelferry.native.elf import NotUnderstood
 from wheelferry.ops.convert import encode_record
 from wheelferry.ops.left import Left
+from wheelferry.ops.needs import find_needs
 from wheelferry.ops.promote_plan import subject_of
 from wheelferry.pack.pool import Pool
 from wheelferry.pack.writer import (
@@ -33,19 +35,23 @@ class Packed:
 
 
 def pack_entry(
-    entry: CachedEntry, spool: Path, disk: Disk, pool: Pool
+    entry: CachedEntry, spool: Path, disk: Disk, pool: Pool, *, distribution: str
 ) -> Packed | Left:
-    """Pack an entry, and check what was packed against the wheel's own RECORD."""
+    """Pack an entry, and check what was packed against the wheel's own RECORD.
+
+    `distribution` is that of this machine.
+    """
     subject = subject_of(entry.info)
     try:
         files = list_tree(entry)
         record = read_record(files)
+        needs = find_needs(entry.info, files, distribution)
         pack = write_pack(files, spool, disk=disk, pool=pool)
     except (FileNotFoundError, ChangedWhilePacking) as exc:
         return _changed(subject, f"changed while it was packed: {exc}")
     except SpoolFailed:
         raise
-    except (NotPackable, IntegrityError, OSError) as exc:
+    except (NotPackable, NotUnderstood, IntegrityError, OSError) as exc:
         if not is_unchanged(entry):  # `uv cache clean` takes it away piece by piece
             return _changed(subject, f"changed while it was packed: {exc}")
         return Left(subject=subject, reason=str(exc))
@@ -55,6 +61,7 @@ def pack_entry(
         pack_bytes=pack.pack_bytes,
         tree_bytes=pack.tree_bytes,
         tree_files=pack.tree_files,
+        needs=needs,
     )
     if not is_unchanged(entry):
         pack.close()

@@ -114,7 +114,13 @@ def _promote(
                     )
                 )
                 done_bytes += candidate.tree_bytes
-                outcome = pack_entry(candidate.entry, work.path, tiers.disk, pool)
+                outcome = pack_entry(
+                    candidate.entry,
+                    work.path,
+                    tiers.disk,
+                    pool,
+                    distribution=tiers.machine.distribution,
+                )
                 if isinstance(outcome, Left):
                     report.rejected.append(outcome)
                     tiers.emit(_rejected(outcome))
@@ -210,7 +216,11 @@ class _Batch:
         view = self._tiers.view
         for light in view.find_identity(record.identity):
             known = view.load(light.ref) if light.pack == record.pack else None
-            if known is not None and record.files.keys() <= known.files.keys():
+            if (
+                known is not None
+                and known.needs == record.needs
+                and record.files.keys() <= known.files.keys()
+            ):
                 return True
         return False
 

@@ -1,15 +1,21 @@
 """What a promotion would do: the settled entries of the cache, against the catalog."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from wheelferry.events import Event
+from wheelferry.native.elf import NotUnderstood
+from wheelferry.native.judge import Policy
 from wheelferry.ops.convert import METADATA, encode_record
+from wheelferry.ops.fitness import Fitness
 from wheelferry.ops.formats import unknown_format
 from wheelferry.ops.left import Left
+from wheelferry.ops.needs import find_needs
 from wheelferry.ops.past import Past, recall
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import Identity
+from wheelferry.store.view import LightRecord
 from wheelferry.uvcache.cached import CachedEntry, Scan, is_unchanged
 from wheelferry.uvcache.entry import EntryInfo
 from wheelferry.uvcache.scan import scan_cache
@@ -69,6 +75,7 @@ def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
     left = [Left(subject=str(s.path), reason=s.reason) for s in scan.skipped]
     in_store = restored = 0
     known: list[Identity] = []
+    in_catalog = _InCatalog(tiers, rules)
     for entry in scan.entries:
         info = entry.info
         identity = encode_record(
@@ -77,7 +84,7 @@ def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
         if entry.is_restored:
             restored += 1
             known.append(identity)
-        elif _in_store(tiers, info, identity):
+        elif in_catalog.has(entry, identity):
             in_store += 1
             known.append(identity)
         elif reason := rules.refuse(info.key, info.name, entry.urls):
@@ -120,18 +127,42 @@ def subject_of(info: EntryInfo) -> str:
     return f"{info.name} {info.version} ({info.key.kind.value}, {info.format_id})"
 
 
-def _in_store(tiers: Tiers, info: EntryInfo, identity: Identity) -> bool:
-    """Return whether the store has an entry, with all that this cache has of it.
+class _InCatalog:
+    """What the store has already, of what this cache has."""
 
-    A record does not count if pull missed its pack; nor if it lacks metadata, which uv
-    keeps of a downloaded wheel only from the first job on that resolves.
-    """
-    for light in tiers.view.find_identity(identity):
-        if tiers.view.is_missing(light.pack):
-            continue
-        if not info.metadata:
+    def __init__(self, tiers: Tiers, rules: Rules) -> None:
+        self._view = tiers.view
+        self._distribution = tiers.machine.distribution
+        # What is not restored here may still be of use elsewhere.
+        policy = Policy.CHECKED if rules.native is Policy.NEVER else rules.native
+        self._fitness = Fitness(tiers.machine, policy)
+
+    def has(self, entry: CachedEntry, identity: Identity) -> bool:
+        """Return whether the store has an entry, with all that this cache has of it.
+
+        A record does not count if pull missed its pack; nor if it lacks metadata, which
+        uv keeps of a downloaded wheel only from the first job on that resolves; nor if
+        it is of a build for machines that have more than this one, unless ours would
+        need the same.
+        """
+        info = entry.info
+        found = [
+            light
+            for light in self._view.find_identity(identity)
+            if not self._view.is_missing(light.pack)
+            and (not info.metadata or self._has_metadata(light))
+        ]
+        if any(self._fitness.refuse(light) is None for light in found):
             return True
-        known = tiers.view.load(light.ref)
-        if known is not None and METADATA in known.files:
-            return True
-    return False
+        return bool(found) and info.is_native and self._has_same_needs(entry, found)
+
+    def _has_metadata(self, light: LightRecord) -> bool:
+        known = self._view.load(light.ref)
+        return known is not None and METADATA in known.files
+
+    def _has_same_needs(self, entry: CachedEntry, found: Iterable[LightRecord]) -> bool:
+        try:
+            needs = find_needs(entry.info, list_tree(entry), self._distribution)
+        except (NotPackable, NotUnderstood, OSError):
+            return False  # to be found once more, and said, when it is packed
+        return any(light.needs == needs for light in found)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from wheelferry.errors import CacheError, IntegrityError, StoreError
 from wheelferry.ops.choose import choose, subject_of
 from wheelferry.ops.convert import decode_entry
+from wheelferry.ops.fitness import Fitness
 from wheelferry.ops.left import Left
 from wheelferry.ops.limits import NO_LIMITS, Limits
 from wheelferry.ops.past import Past, recall
@@ -48,6 +49,11 @@ class PullPlan(NamedTuple):
     def faults(self) -> tuple[Left, ...]:
         """Those of `left` that someone may want to act on."""
         return tuple(left for left in self.left if left.is_fault)
+
+    @property
+    def unfit(self) -> tuple[Left, ...]:
+        """Those of `left` that this machine could not use."""
+        return tuple(left for left in self.left if left.is_unfit)
 
     @property
     def present(self) -> int:
@@ -138,6 +144,7 @@ def compare(
         filter(comparison.admit, tiers.view.light_records(format_ids)),
         format_ids=format_ids,
         missing=tiers.view.missing_packs(),
+        unfit=Fitness(tiers.machine, rules.native).refuse,
     )
     for record in choice.records:
         comparison.look_at(record)

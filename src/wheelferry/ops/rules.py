@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from wheelferry.native.judge import Policy
 from wheelferry.uvcache.entry import EntryKey, Kind
 
 _WILDCARDS = frozenset("*?[")
@@ -18,6 +19,7 @@ class Rules(NamedTuple):
         include_indexes: Index URLs, or URL patterns with `*`; empty admits every index.
         exclude_indexes: Index URLs, or URL patterns.
         kinds: Kinds of entries that are shared at all.
+        native: Which natively built wheels of the store count here: `fitness` obeys it.
 
     A URL without wildcards names an index: it matches by the key that uv derives from
     it, or as a prefix of the file's URL.  One with wildcards is matched against the URL
@@ -29,6 +31,7 @@ class Rules(NamedTuple):
     include_indexes: Sequence[str] = ()
     exclude_indexes: Sequence[str] = ()
     kinds: Collection[Kind] = tuple(Kind)
+    native: Policy = Policy.CHECKED
 
     @property
     def has_indexes(self) -> bool:

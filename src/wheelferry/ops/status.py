@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wheelferry.ops import promote_plan, pull_plan
+from wheelferry.ops.left import Left
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
 from wheelferry.uvcache.scan import scan_cache
@@ -38,7 +39,11 @@ class FormatStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Both tiers; sizes in bytes."""
+    """Both tiers; sizes in bytes.
+
+    Attributes:
+        left: What a pull would leave in the store, and why.
+    """
 
     cache: Path
     store: str
@@ -51,6 +56,7 @@ class Status:
     tree_bytes: int
     formats: tuple[FormatStatus, ...]
     unknown: tuple[str, ...]
+    left: tuple[Left, ...] = ()
 
 
 def read_status(
@@ -105,4 +111,5 @@ def read_status(
             for format_id in sorted(cache.keys() | store.keys())
         ),
         unknown=tuple(unknown.name for unknown in scan.unknown),
+        left=pull.left,
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from wheelferry.disk import Disk
 from wheelferry.disk.clock import Deadline
 from wheelferry.events import Event, Level, Sink
+from wheelferry.native.judge import Machine
 from wheelferry.store.base import Store
 from wheelferry.store.view import View
 
@@ -14,6 +15,7 @@ STAGING = "staging"
 VIEW = "view.sqlite"
 USED = "usage-written"
 UV_VERSIONS = "uv-versions.msgpack"
+LIBRARIES = "libraries.msgpack"
 
 
 class Tiers(NamedTuple):
@@ -27,6 +29,7 @@ class Tiers(NamedTuple):
         store_id: That identity.
         view: The runner's view of the store's catalog.
         runner: Name of this runner, as it appears in the store.
+        machine: What natively built wheels find here.
         disk: What changes the disk.
         emit: Where facts go.
         now: This host's clock, in seconds since the epoch.
@@ -39,6 +42,7 @@ class Tiers(NamedTuple):
     store_id: str
     view: View
     runner: str
+    machine: Machine
     disk: Disk
     emit: Sink
     now: Callable[[], float]

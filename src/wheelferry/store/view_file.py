@@ -15,7 +15,7 @@ from wheelferry import __version__
 from wheelferry.disk import Disk, clock
 from wheelferry.errors import CacheError
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 BUSY_TIMEOUT_S: Final = 10.0
 
 # What SQLite says of a file that is damaged: by its own checks, or because a table is
@@ -32,8 +32,8 @@ _CORRUPT: Final = frozenset(
 )
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
-# `live` is what queries ask for: not tombstoned, and of several records of one identity
-# and pack the one that is chosen.  `refresh` keeps it true.  Small files are in a table
+# `live` is what queries ask for: not tombstoned, and of several records of one identity,
+# pack and needs the one that is chosen.  `refresh` keeps it true.  Small files are in a table
 # of their own, so that a scan of all records does not read them.  References begin at
 # random: one of a file that was thrown away names nothing in the next.
 _SCHEMA: Final = """
@@ -55,7 +55,7 @@ CREATE TABLE records (
   settings TEXT NOT NULL, stem TEXT NOT NULL, name TEXT NOT NULL,
   version TEXT NOT NULL, tags TEXT NOT NULL, hashes TEXT NOT NULL, size_bytes INTEGER,
   pack TEXT NOT NULL, pack_bytes INTEGER NOT NULL, tree_bytes INTEGER NOT NULL,
-  tree_files INTEGER NOT NULL
+  tree_files INTEGER NOT NULL, needs TEXT NOT NULL
 );
 CREATE UNIQUE INDEX records_by_place ON records (segment_n, number);
 CREATE INDEX records_by_identity ON records (identity, pack);

@@ -217,7 +217,7 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
         refs = range(ref, ref + len(records))
         db.executemany(
             "INSERT INTO records VALUES "
-            "(?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "(?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (ref, n, ref - first, *columns(record))
                 for ref, record in zip(refs, records, strict=True)
@@ -226,9 +226,9 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
         db.executemany(
             "INSERT INTO bodies VALUES (?, ?)",
             (
-                (ref, encode_body(record.files, record.needs))
+                (ref, encode_body(record.files))
                 for ref, record in zip(refs, records, strict=True)
-                if record.files or record.needs
+                if record.files
             ),
         )
         ref += len(records)
@@ -282,7 +282,7 @@ def _touch(db: sqlite3.Connection, n: int | None) -> None:
 
 
 def _choose_live(db: sqlite3.Connection) -> None:
-    """Choose, for all that was touched, one record each that no tombstone names.
+    """Choose, for all that was touched, one record for each needs that no tombstone names.
 
     The one with most small files, then by name of the segment and number: whatever the
     order in which segments arrived.
@@ -294,7 +294,7 @@ def _choose_live(db: sqlite3.Connection) -> None:
     )
     db.execute(
         "UPDATE records SET live = 1 WHERE ref IN (SELECT ref FROM ("
-        "SELECT r.ref AS ref, row_number() OVER (PARTITION BY r.identity, r.pack "
+        "SELECT r.ref AS ref, row_number() OVER (PARTITION BY r.identity, r.pack, r.needs "
         "ORDER BY r.roles DESC, s.id, r.number) AS place FROM touched AS t "
         "CROSS JOIN records AS r ON r.identity = t.identity AND r.pack = t.pack "
         "JOIN segments AS s ON s.n = r.segment_n "

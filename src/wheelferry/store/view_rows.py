@@ -11,7 +11,7 @@ RecordRef = NewType("RecordRef", int)
 
 
 class LightRecord(NamedTuple):
-    """All of a record but its small files and needs.
+    """All of a record but its small files.
 
     A tuple, since a pull makes one for each record of the store: reading 100,000 took
     0.7 to 1.0 s on a busy machine, and with frozen dataclasses 1.2 to 1.7 s.
@@ -33,6 +33,14 @@ class LightRecord(NamedTuple):
     pack_bytes: int
     tree_bytes: int
     tree_files: int
+    joined_needs: str = ""
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """The record's `needs`."""
+        lines = self.joined_needs.split("\n") if self.joined_needs else ()
+        pairs = (line.partition("\t") for line in lines)
+        return {name: value for name, _, value in pairs}
 
     @property
     def hashes(self) -> tuple[str, ...]:
@@ -58,8 +66,8 @@ class Totals(NamedTuple):
     tree_bytes: int
 
 
-LIGHT_COLUMNS: Final = ", ".join(f"r.{name}" for name in LightRecord._fields).replace(
-    "r.joined_hashes", "r.hashes"
+LIGHT_COLUMNS: Final = ", ".join(
+    f"r.{name.removeprefix('joined_')}" for name in LightRecord._fields
 )
 """Of `records AS r`, in the order of a `LightRecord`."""
 
@@ -83,22 +91,28 @@ def columns(record: Record) -> tuple[object, ...]:
         record.pack_bytes,
         record.tree_bytes,
         record.tree_files,
+        _join_needs(record.needs),
     )
 
 
-def encode_body(files: Mapping[str, bytes], needs: Mapping[str, str]) -> bytes:
-    """Return a record's small files and needs as `bodies` has them, with a checksum.
+def _join_needs(needs: Mapping[str, str]) -> str:
+    # A record's text has no control characters.
+    return "\n".join(f"{name}\t{needs[name]}" for name in sorted(needs))
+
+
+def encode_body(files: Mapping[str, bytes]) -> bytes:
+    """Return a record's small files as `bodies` has them, with a checksum.
 
     SQLite notices damage to its own structure only, and these are most of the file.
     """
     import msgpack  # noqa: PLC0415 (most refreshes find nothing new)
     import xxhash  # noqa: PLC0415
 
-    packed: bytes = msgpack.packb([dict(files), dict(needs)])
+    packed: bytes = msgpack.packb(dict(files))
     return xxhash.xxh3_64_digest(packed) + packed
 
 
-def _decode_body(body: bytes) -> tuple[Mapping[str, bytes], Mapping[str, str]]:
+def _decode_body(body: bytes) -> Mapping[str, bytes]:
     """Undo `encode_body`; raises what `is_corrupt` takes for damage."""
     import msgpack  # noqa: PLC0415 (a pull with nothing to do loads no whole record)
     import xxhash  # noqa: PLC0415
@@ -108,13 +122,13 @@ def _decode_body(body: bytes) -> tuple[Mapping[str, bytes], Mapping[str, str]]:
         error = sqlite3.DatabaseError("small files are not what was written")
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise error
-    files, needs = msgpack.unpackb(packed)
-    return files, needs
+    files: Mapping[str, bytes] = msgpack.unpackb(packed)
+    return files
 
 
 def whole(row: LightRecord, body: bytes | None) -> Record:
     """Return the record of which `row` and `body` were read."""
-    files, needs = ({}, {}) if body is None else _decode_body(body)
+    files = {} if body is None else _decode_body(body)
     return Record(
         format_id=row.format_id,
         kind=row.kind,
@@ -131,5 +145,5 @@ def whole(row: LightRecord, body: bytes | None) -> Record:
         tree_bytes=row.tree_bytes,
         tree_files=row.tree_files,
         files=files,
-        needs=needs,
+        needs=row.needs,
     )

@@ -98,6 +98,11 @@ class EntryInfo(NamedTuple):
     metadata: bytes
 
     @property
+    def is_native(self) -> bool:
+        """Whether uv built it itself, for machines like the one that it was built on."""
+        return self.key.kind.is_built and not self.tags.endswith("-any")
+
+    @property
     def shortcoming(self) -> str:
         """Why jobs can make little use of it; "" if they can."""
         if self.key.kind.has_pointer and not self.hashes:

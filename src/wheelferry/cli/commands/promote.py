@@ -58,7 +58,7 @@ def run_promote(
     """
     output, start_s = session.output, clock.monotonic_s()
     config = session.config.promote
-    rules = make_rules(config.rules)
+    rules = make_rules(config.rules, session.config.pull.native)
     with connect(
         session, skips_silent=not is_background, makes_state=not is_dry_run
     ) as link:

@@ -84,7 +84,7 @@ def run_pull(
             )
             plan = plan_pull(
                 tiers,
-                make_rules(config.pull.rules),
+                make_rules(config.pull.rules, config.pull.native),
                 formats,
                 limits,
                 is_background=is_background,

@@ -55,8 +55,8 @@ def _read_tiers(session: Session) -> Status:
         )
         return read_status(
             tiers,
-            promote_rules=make_rules(config.promote.rules),
-            pull_rules=make_rules(config.pull.rules),
+            promote_rules=make_rules(config.promote.rules, config.pull.native),
+            pull_rules=make_rules(config.pull.rules, config.pull.native),
             format_ids=formats,
         )
 

@@ -1,0 +1,1 @@
+"""What natively built code needs of a machine, and what this machine has."""
