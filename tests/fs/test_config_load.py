@@ -163,6 +163,7 @@ def test_system_file_is_final_for_protected(
         "KIND": "git",
         "TIME": "666",
         "TASK": "pull",
+        "POLICY": "never",
     }[option.kind.metavar]
     toml = f'["{theirs}"]' if option.kind.is_list else f'"{theirs}"'
     named = tmp_path / "named.toml"

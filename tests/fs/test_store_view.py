@@ -34,7 +34,10 @@ from wheelferry.store.view import RecordRef, Refresh, View
 
 ATTRS = make_record("attrs", "25.1")
 NUMPY = make_record(
-    "numpy", "2.1.0", format_id="sdists-v9/map5", needs={"libc": "2.17"}
+    "numpy",
+    "2.1.0",
+    format_id="sdists-v9/map5",
+    needs={"arch": "x86_64", "libc": "glibc", "odd": "\u2028 \x85"},
 )
 NOTHING = Refresh()
 
@@ -144,9 +147,10 @@ def test_light_records_have_all_but_the_small_files(store, view):
     (light,) = view.light_records()
 
     for field in light._fields:
-        if field not in ("ref", "joined_hashes"):
+        if field not in ("ref", "joined_hashes", "joined_needs"):
             assert getattr(light, field) == getattr(NUMPY, field)
     assert light.hashes == NUMPY.hashes
+    assert light.needs == NUMPY.needs
 
 
 def test_records_are_chosen_by_format(store, view):

@@ -189,3 +189,32 @@ def test_each_place_is_chosen_once_or_left_once(
 def test_subject_says_what_people_call_it() -> None:
     """Name, version, kind and format."""
     assert subject_of(light()) == "demo 1.0 (registry-wheel, wheels-v6/map)"
+
+
+def test_unfit_record_yields_to_one_that_fits() -> None:
+    """Two runners built one sdist: an older one takes what it can run."""
+    new, old = light(pack=PACKS[0], needs="new"), light(pack=PACKS[1], needs="old")
+    for records in permutations([new, old]):
+        choice = choose(
+            records,
+            format_ids=FORMATS,
+            missing=(),
+            unfit=lambda r: "too old a machine" if r.joined_needs == "new" else None,
+        )
+        assert choice == ((old,), ())
+
+
+def test_unfit_record_is_left_with_the_reason() -> None:
+    """That of the one that would have been chosen."""
+    records = [light(pack=PACKS[1], needs="old"), light(pack=PACKS[0], needs="new")]
+    choice = choose(
+        records,
+        format_ids=FORMATS,
+        missing=(),
+        unfit=lambda r: f"lacks what {r.joined_needs} needs",
+    )
+    assert choice.records == ()
+    (left,) = choice.left
+    assert left.reason == "lacks what new needs"
+    assert left.is_unfit
+    assert not left.is_fault

@@ -1,47 +1,53 @@
 """Read what one ELF file needs of others, and which versions of symbols it defines.
 
-Done by pyelftools, which believes what a file says of itself: so it gets a stream that
-ends a file which would have it read for long.  Nothing but headers, the dynamic segment
-and the tables of versions is read, however large the file is.
+What is read is what ld.so(8) goes by: program headers, the dynamic segment, its strings
+and its tables of versions, as in the System V gABI and, for the versions, the Linux
+Standard Base (Core, "Symbol Versioning").  Never sections, which may be stripped.
+
+Own code, about a page of it, because it is read at each promotion from files that anyone
+may have made: pyelftools goes by sections, and parses the hash tables of each file that
+it opens (33,000 reads for one of libLLVM's), without end if a forged file says so.
+Here each table is bounded, and the largest file costs a few hundred reads.
 """
 
-import io
+import struct
 from collections.abc import Iterator
-from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import IO, Final, NamedTuple
 
 from wheelferry.native.needs import is_name
 
-if TYPE_CHECKING:
-    from elftools.elf.elffile import ELFFile
-    from elftools.elf.gnuversions import GNUVersionSection
-
 MAGIC: Final = b"\x7fELF"
 
-MAX_READS: Final = 20_000
-MAX_READ_BYTES: Final = 4 << 20
-"""What one file may cost; 20,000 reads are half a second.  Most take a few hundred."""
+MAX_SEGMENTS: Final = 256
+MAX_ENTRIES: Final = 4096
+"""Of the dynamic segment, and of the tables of versions with their names."""
 
-MAX_NAMES: Final = 4096
-"""Entries in any of its tables."""
+MAX_NAME_BYTES: Final = 256
 
-_ARCHES: Final = {
-    ("EM_X86_64", 64, True): "x86_64",
-    ("EM_386", 32, True): "i686",
-    ("EM_AARCH64", 64, True): "aarch64",
-    ("EM_ARM", 32, True): "arm",
-    ("EM_PPC64", 64, True): "ppc64le",
-    ("EM_PPC64", 64, False): "ppc64",
-    ("EM_S390", 64, False): "s390x",
-    ("EM_RISCV", 64, True): "riscv64",
-    ("EM_LOONGARCH", 64, True): "loongarch64",
+_ARCHES: Final = {  # by e_machine, bits and byte order
+    (3, 32, "<"): "i686",
+    (21, 64, "<"): "ppc64le",
+    (21, 64, ">"): "ppc64",
+    (22, 64, ">"): "s390x",
+    (40, 32, "<"): "arm",
+    (62, 64, "<"): "x86_64",
+    (183, 64, "<"): "aarch64",
+    (243, 64, "<"): "riscv64",
+    (258, 64, "<"): "loongarch64",
 }
 _FAMILIES: Final = {
     **dict.fromkeys(("i386", "i486", "i586"), "i686"),
     **dict.fromkeys(("armv6l", "armv7l", "armv8l"), "arm"),
 }
-_LINKED: Final = ("ET_DYN", "ET_EXEC")
-_WEAK: Final = 2  # VER_FLG_WEAK: the loader only warns if it is missing
+_BITS: Final = {1: 32, 2: 64}
+_ORDERS: Final = {1: "<", 2: ">"}
+_LINKED: Final = (2, 3)  # ET_EXEC, ET_DYN
+_PT_LOAD, _PT_DYNAMIC = 1, 2
+_DT_NULL, _DT_NEEDED, _DT_STRTAB, _DT_SONAME = 0, 1, 5, 14
+_DT_VERDEF, _DT_VERDEFNUM = 0x6FFFFFFC, 0x6FFFFFFD
+_DT_VERNEED, _DT_VERNEEDNUM = 0x6FFFFFFE, 0x6FFFFFFF
+_VER_FLG_BASE: Final = 1  # names the file, and is no version of a symbol
+_VER_FLG_WEAK: Final = 2  # if it is missing, ld.so only warns
 
 
 class NotUnderstood(Exception):
@@ -55,7 +61,7 @@ class Elf(NamedTuple):
         arch: A family of machines, as `family_of` has it; "" if it is not a known one.
         soname: The name that others know it by, or "".
         needed: Libraries that the loader looks for, by their sonames.
-        used: Versions of symbols that it uses, by library.
+        used: Versions of symbols that it cannot do without, by library.
         defined: Versions of symbols that it defines; a library may have none.
     """
 
@@ -80,128 +86,157 @@ def read_elf(file: IO[bytes]) -> Elf | None:
         NotUnderstood: It is an ELF file that is damaged, forged, or of a strange make.
         OSError: It cannot be read.
     """
-    if file.read(len(MAGIC)) != MAGIC:
+    head = file.read(20)
+    if head[:4] != MAGIC:
         return None
-    from elftools.elf.elffile import ELFFile  # noqa: PLC0415 - 60 ms
-
-    try:
-        return _read(ELFFile(cast("IO[bytes]", _Bounded(file))))
-    except (NotUnderstood, OSError):
-        raise
-    except Exception as exc:
-        # A forged file makes pyelftools raise whatever its code runs into: errors of its
-        # own, KeyError, TypeError, UnicodeDecodeError and others were seen.
-        raise NotUnderstood(f"it is not a sound ELF file: {exc!r:.100}") from exc
-
-
-def _read(elf: "ELFFile") -> Elf | None:
-    header = elf.header
-    if header["e_type"] not in _LINKED:
+    if len(head) < 20:
+        raise NotUnderstood("it is cut off")
+    bits, order = _BITS.get(head[4]), _ORDERS.get(head[5])
+    if bits is None or order is None:
+        raise NotUnderstood("its header is none")
+    kind, machine = struct.unpack_from(f"{order}HH", head, 16)
+    if kind not in _LINKED:
         return None  # an object file, or a core: no loader looks at it
-    arch = _ARCHES.get((header["e_machine"], elf.elfclass, elf.little_endian), "")
-    dynamic = _read_dynamic(elf)
-    used: dict[str, tuple[str, ...]] = {}
-    defined: list[str] = []
-    tables = _read_tables(elf, dynamic)
-    if (needs := tables.get("VERNEED")) is not None:
-        for entry, names in _entries(needs):
-            library = _checked(entry.name)
-            found = [aux.name for aux in names if not aux["vna_flags"] & _WEAK]
-            used[library] = used.get(library, ()) + tuple(map(_checked, found))
-    if (definitions := tables.get("VERDEF")) is not None:
-        for _, names in _entries(definitions):
-            # The first name is that of the version, the others are its parents.
-            defined += [aux.name for aux in islice(names, 1)]
+    arch = _ARCHES.get((machine, bits, order), "")
+    image = _Image(file, bits, order)
+    if not image.dynamic:
+        return Elf(arch, "", (), (), ())  # linked statically
     return Elf(
         arch=arch,
-        soname="".join(dynamic.get("DT_SONAME", [])[:1]),
-        needed=tuple(map(_checked, dynamic.get("DT_NEEDED", ()))),
-        used=tuple(sorted(used.items())),
-        defined=tuple(defined),
+        soname="".join(image.names(_DT_SONAME)),
+        needed=tuple(_check_name(name) for name in image.names(_DT_NEEDED)),
+        used=tuple(_find_used(image)),
+        defined=tuple(_find_defined(image)),
     )
 
 
-def _read_dynamic(elf: "ELFFile") -> dict[str, list[Any]]:
-    """Return the values of the dynamic segment by tag; strings where they are names.
-
-    It, and not the section of that name, is what the loader goes by.
-    """
-    from elftools.elf.dynamic import DynamicSegment  # noqa: PLC0415
-
-    found: dict[str, list[Any]] = {}
-    for segment in islice(elf.iter_segments(type="PT_DYNAMIC"), 1):
-        if not isinstance(segment, DynamicSegment):
-            continue
-        for tag in _at_most(segment.iter_tags(), "dynamic entries"):
-            name = str(tag.entry.d_tag)
-            text = getattr(tag, name.removeprefix("DT_").lower(), None)
-            found.setdefault(name, []).append(tag.entry.d_ptr if text is None else text)
-    return found
+def _find_used(image: "_Image") -> Iterator[tuple[str, tuple[str, ...]]]:
+    for start, (_, count, file, aux, _) in image.table(
+        _DT_VERNEED, _DT_VERNEEDNUM, "HHIII"
+    ):
+        versions = [
+            _check_name(image.text(name))
+            for _, (_, flags, _, name, _) in image.chain(start + aux, count, "IHHII")
+            if not flags & _VER_FLG_WEAK
+        ]
+        yield _check_name(image.text(file)), tuple(versions)
 
 
-def _read_tables(
-    elf: "ELFFile", dynamic: dict[str, list[Any]]
-) -> dict[str, "GNUVersionSection"]:
-    """Return the tables of versions that the loader would use.
-
-    pyelftools finds them by their sections, the loader by the dynamic segment: a file
-    in which the two differ (its sections were stripped, or forged) is not understood.
-    """
-    from elftools.elf.gnuversions import GNUVersionSection  # noqa: PLC0415
-
-    by_address: dict[int, GNUVersionSection] = {}
-    if "DT_VERNEED" in dynamic or "DT_VERDEF" in dynamic:
-        for section in _at_most(elf.iter_sections(), "sections"):
-            if isinstance(section, GNUVersionSection):
-                by_address[section["sh_addr"]] = section
-    tables: dict[str, GNUVersionSection] = {}
-    for name in ("VERNEED", "VERDEF"):
-        if not (places := dynamic.get(f"DT_{name}")):
-            continue
-        table = by_address.get(places[0])
-        if table is None or [table.num_versions()] != dynamic.get(f"DT_{name}NUM"):
-            raise NotUnderstood("its sections do not say what its dynamic segment says")
-        tables[name] = table
-    return tables
+def _find_defined(image: "_Image") -> Iterator[str]:
+    for start, (_, flags, _, count, _, aux, _) in image.table(
+        _DT_VERDEF, _DT_VERDEFNUM, "HHHHIII"
+    ):
+        if not flags & _VER_FLG_BASE:
+            # The first name is that of the version, the others are its parents.
+            for _, (name, _) in image.chain(start + aux, min(count, 1), "II"):
+                yield image.text(name)
 
 
-def _entries(table: "GNUVersionSection") -> Iterator[tuple[Any, list[Any]]]:
-    for entry, names in _at_most(table.iter_versions(), "versions"):
-        yield entry, list(_at_most(names, "versions"))
-
-
-def _at_most(items: Iterator[Any], what: str) -> Iterator[Any]:
-    for number, item in enumerate(items):
-        if number == MAX_NAMES:
-            raise NotUnderstood(f"it has over {MAX_NAMES} {what}")
-        yield item
-
-
-def _checked(name: str | None) -> str:
-    if not name or not is_name(name):
-        raise NotUnderstood(f"it needs something of the odd name {name!r:.100}")
+def _check_name(name: str) -> str:
+    if not is_name(name):
+        raise NotUnderstood(f"it needs something of the odd name {name!r}")
     return name
 
 
-class _Bounded:
-    """A file that can be read so often and so much, and no more."""
+class _Image:
+    """A file as it lies in memory: what is asked for by address is read from the file.
 
-    def __init__(self, file: IO[bytes]) -> None:
+    Attributes:
+        dynamic: Tags and values of the dynamic segment.
+    """
+
+    def __init__(self, file: IO[bytes], bits: int, order: str) -> None:
         self._file = file
-        self._reads = MAX_READS
-        self._bytes = MAX_READ_BYTES
+        self._order = order
+        self._left = MAX_ENTRIES
+        word = "Q" if bits == 64 else "I"
+        # e_entry, e_phoff, e_shoff; e_flags, e_ehsize, e_phentsize, e_phnum
+        _, start, _, _, _, size, count = self._read(24, f"{word * 3}IHHH")
+        header = "IIQQQQQQ" if bits == 64 else "IIIIIIII"
+        if count > MAX_SEGMENTS or size != struct.calcsize(f"<{header}"):
+            raise NotUnderstood("its program headers are none")
+        self._loads: list[tuple[int, int, int]] = []
+        dynamic: tuple[int, int] | None = None
+        for number in range(count):
+            values = self._read(start + number * size, header)
+            # p_offset, p_vaddr and p_filesz; p_flags is elsewhere with 32 bits.
+            offset, address, _, length = values[2:6] if bits == 64 else values[1:5]
+            if values[0] == _PT_LOAD:
+                self._loads.append((address, offset, length))
+            elif values[0] == _PT_DYNAMIC:
+                dynamic = offset, length
+        self.dynamic: list[tuple[int, int]] = []
+        if dynamic is not None:
+            self._read_dynamic(*dynamic, f"{word}{word}")
 
-    def read(self, size: int = -1) -> bytes:
-        self._reads -= 1
-        self._bytes -= size
-        if size < 0 or self._reads < 0 or self._bytes < 0:
-            raise NotUnderstood("it would take too long to read")
-        return self._file.read(size)
+    def _read_dynamic(self, offset: int, length: int, entry: str) -> None:
+        size = struct.calcsize(f"<{entry}")
+        for number in range(length // size):
+            self._count()
+            tag, value = self._read(offset + number * size, entry)
+            if tag == _DT_NULL:
+                break
+            self.dynamic.append((tag, value))
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if offset < 0 or offset >> 62:
-            raise NotUnderstood("it points outside of itself")
-        return self._file.seek(offset, whence)
+    def names(self, tag: int) -> list[str]:
+        """Return the strings that entries of the dynamic segment name."""
+        return [self.text(value) for found, value in self.dynamic if found == tag]
 
-    def tell(self) -> int:
-        return self._file.tell()
+    def text(self, place: int) -> str:
+        """Return one string of the table of strings."""
+        offset = self._offset_of(self._value(_DT_STRTAB)) + place
+        self._seek(offset)
+        name, end, _ = self._file.read(MAX_NAME_BYTES).partition(b"\0")
+        if not end:
+            raise NotUnderstood("a name in it has no end")
+        return name.decode("ascii", "backslashreplace")
+
+    def table(
+        self, tag: int, count_tag: int, entry: str
+    ) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Yield the entries of a table of versions, with their places in the file."""
+        if any(found == tag for found, _ in self.dynamic):
+            start = self._offset_of(self._value(tag))
+            yield from self.chain(start, self._value(count_tag), entry)
+
+    def chain(
+        self, offset: int, count: int, entry: str
+    ) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Yield entries whose last value is the distance of the next, or 0."""
+        for _ in range(count):
+            self._count()
+            values = self._read(offset, entry)
+            yield offset, values
+            if not values[-1]:
+                break
+            offset += values[-1]
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise NotUnderstood(f"its tables have over {MAX_ENTRIES} entries")
+
+    def _value(self, tag: int) -> int:
+        for found, value in self.dynamic:
+            if found == tag:
+                return value
+        raise NotUnderstood("its dynamic segment lacks an entry")
+
+    def _offset_of(self, address: int) -> int:
+        for start, offset, length in self._loads:
+            if start <= address < start + length:
+                return address - start + offset
+        raise NotUnderstood("its dynamic segment points out of the file")
+
+    def _read(self, offset: int, values: str) -> tuple[int, ...]:
+        size = struct.calcsize(f"<{values}")
+        self._seek(offset)
+        data = self._file.read(size)
+        if len(data) != size:
+            raise NotUnderstood("it is cut off")
+        return struct.unpack(f"{self._order}{values}", data)
+
+    def _seek(self, offset: int) -> None:
+        if offset >> 62:  # more than a file can have, and than can be asked for
+            raise NotUnderstood("it points out of the file")
+        self._file.seek(offset)

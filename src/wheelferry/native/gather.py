@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from collections.abc import Iterable
-from io import BufferedReader, RawIOBase
 from typing import IO, Final, cast
 
 from wheelferry.native.elf import MAGIC, Elf, NotUnderstood, family_of, read_elf
@@ -90,7 +89,7 @@ def _read(file: SourceFile) -> Elf | None:
         try:
             if is_seekable:
                 raw.seek(0)
-                return read_elf(BufferedReader(cast("RawIOBase", raw)))
+                return read_elf(raw)
             with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as copy:
                 copy.write(MAGIC)
                 shutil.copyfileobj(raw, copy)

@@ -1,6 +1,6 @@
 """Whether a machine has what a wheel needs: pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -106,20 +106,24 @@ def _find_missing(needs: Needs, machine: Machine) -> Iterator[str]:
     if needs.libc not in ("", machine.libc):
         yield f"built for {needs.libc}, this machine has {machine.libc}"
         return
+    lacking: list[tuple[str, str]] = []
+    there: set[str] = set()
     for name, versions in needs.libraries:
         defined = machine.libraries.get(name)
         if defined is None:
             yield f"needs {name}, which this machine lacks"
         elif defined:  # one without versions serves all, with a warning by the loader
-            for version in versions:
-                if version not in defined:
-                    yield _describe(name, version, defined)
+            there.update(defined)
+            lacking += [(name, text) for text in versions if text not in defined]
+    for name, version in lacking:
+        yield _describe(name, version, there)
 
 
-def _describe(name: str, version: str, defined: Versions) -> str:
+def _describe(name: str, version: str, there: Collection[str]) -> str:
+    """Say that `name` lacks a version; `there` has those of it and its companions."""
     series, number = parse_version(version)
-    numbers = [has for other, has in map(parse_version, defined) if other == series]
-    if number and numbers:
+    numbers = [has for other, has in map(parse_version, there) if other == series]
+    if number and numbers and max(numbers) < number:
         return f"needs {version}, this machine has {_spell(max(numbers))}"
     return f"needs {version} of {name}, which this machine's lacks"
 
