@@ -6,6 +6,7 @@ from typing import BinaryIO, cast
 import pytest
 
 from tests.support.elves import module, require_gcc
+from tests.support.machines import MACHINE
 from wheelferry.native.elf import NotUnderstood, family_of, read_elf
 from wheelferry.native.gather import gather_needs
 from wheelferry.native.needs import Needs
@@ -55,7 +56,7 @@ def gather(
     return gather_needs(
         [source(*file) for file in files.items()],
         tags=tags or f"cp311-cp311-linux_{arch}",
-        distribution="debian 12",
+        built_on=MACHINE,
     )
 
 
@@ -99,8 +100,13 @@ def test_libc_is_told_by_its_name(arch: str) -> None:
     musl = module(("libc.musl-x86_64.so.1", ()))
     assert gather(arch, {"a.so": musl}).libc == "musl"
     assert gather(arch, {"a.so": module(("libc.so", ()))}).libc == "musl"
-    assert gather(arch, {"a.so": module(("libz.so.1", ()))}).libc == ""
-    assert gather(arch, {}) == Needs(arch, "", (), "debian 12")
+    assert gather(arch, {"a.so": module(LIBC)}).libc == "glibc"
+
+
+def test_libc_is_that_of_the_builder_if_nothing_needs_one(arch: str) -> None:
+    """A module with no more than Python's API is still found by one libc's name only."""
+    assert gather(arch, {"a.so": module(("libz.so.1", ()))}).libc == MACHINE.libc
+    assert gather(arch, {}) == Needs(arch, "glibc", (), "debian 12")
 
 
 def test_files_for_other_machines_are_data(arch: str) -> None:

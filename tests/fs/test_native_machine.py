@@ -225,7 +225,7 @@ def test_wheel_for_a_newer_glibc_is_refused_here(tmp_path: Path) -> None:
             open=lambda: path.open("rb", buffering=0),
         )
         tags = f"cp311-cp311-linux_{machine.arch}"
-        needs = gather_needs([file], tags=tags, distribution="")
+        needs = gather_needs([file], tags=tags, built_on=machine)
         return judge_needs(encode_needs(needs), machine, Policy.CHECKED)
 
     assert judge("GLIBC_2.999") == f"needs GLIBC_2.999, this machine has {has}"

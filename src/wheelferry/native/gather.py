@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import IO, Final, cast
 
 from wheelferry.native.elf import MAGIC, Elf, NotUnderstood, family_of, read_elf
+from wheelferry.native.judge import Machine
 from wheelferry.native.needs import GLIBC, MAX_LIBRARIES, MUSL, Needs, reduce
 from wheelferry.native.platforms import find_tag, parse_platforms
 from wheelferry.pack.writer import SourceFile
@@ -14,7 +15,7 @@ _IN_MEMORY_BYTES: Final = 8 << 20
 """A member of a `.whl` that is larger is unpacked into a temporary file to be read."""
 
 
-def gather_needs(files: Iterable[SourceFile], *, tags: str, distribution: str) -> Needs:
+def gather_needs(files: Iterable[SourceFile], *, tags: str, built_on: Machine) -> Needs:
     """Return what the files of a natively built wheel need.
 
     ELF files for the architecture of the wheel's tag count, wherever they lie and
@@ -25,7 +26,8 @@ def gather_needs(files: Iterable[SourceFile], *, tags: str, distribution: str) -
     Args:
         files: The tree.
         tags: The wheel's, with a platform.
-        distribution: That of this machine, see `machine.read_distribution`.
+        built_on: The machine that built it.  Where no file needs a C library, the one
+            there counts: modules have other names with glibc than with musl.
 
     Raises:
         NotUnderstood: Nothing certain can be said; names the file.
@@ -49,11 +51,11 @@ def gather_needs(files: Iterable[SourceFile], *, tags: str, distribution: str) -
             others.add(elf.arch or "an unknown machine")
     if others and not found:
         raise NotUnderstood(f"tagged {arch}, it is for {' and '.join(sorted(others))}")
-    return _sum_up(arch, found, shipped, distribution)
+    return _sum_up(arch, found, shipped, built_on)
 
 
 def _sum_up(
-    arch: str, found: Iterable[Elf], shipped: set[str], distribution: str
+    arch: str, found: Iterable[Elf], shipped: set[str], built_on: Machine
 ) -> Needs:
     used: dict[str, set[str]] = {}
     for elf in found:
@@ -66,9 +68,9 @@ def _sum_up(
         raise NotUnderstood(f"it needs {len(external)} libraries")
     return Needs(
         arch=arch,
-        libc=_find_libc(external.keys()),
+        libc=_find_libc(external.keys()) or built_on.libc,
         libraries=tuple(external.items()),
-        distribution=distribution,
+        distribution=built_on.distribution,
     )
 
 

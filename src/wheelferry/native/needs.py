@@ -37,10 +37,10 @@ class Needs(NamedTuple):
 
     Attributes:
         arch: As in its platform tag, such as `x86_64`.
-        libc: GLIBC, MUSL, or "" if it uses none.
+        libc: GLIBC or MUSL; "" if nothing says so.
         libraries: Those that it does not bring along, sorted by name, each with the
             versions of symbols that it uses: of each series the highest, see `reduce`.
-        distribution: What it was built on, as `machine.read_distribution` has it.
+        distribution: What it was built on, as `judge.Machine` has it.
     """
 
     arch: str

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 
+from wheelferry.native.judge import Machine
 from wheelferry.ops.convert import NO_NEEDS
 from wheelferry.pack.writer import SourceFile
 from wheelferry.uvcache.entry import EntryInfo
 
 
 def find_needs(
-    info: EntryInfo, files: Iterable[SourceFile], distribution: str
+    info: EntryInfo, files: Iterable[SourceFile], machine: Machine
 ) -> Mapping[str, str]:
     """Return the needs of a natively built wheel; of others there are none to record.
 
     Args:
         info: The entry.
         files: Its tree.
-        distribution: That of this machine, which built it.
+        machine: This one, which built it.
 
     Raises:
         NotUnderstood: Nothing certain can be said of it.
@@ -27,4 +28,4 @@ def find_needs(
     from wheelferry.native.gather import gather_needs  # noqa: PLC0415
     from wheelferry.native.needs import encode_needs  # noqa: PLC0415
 
-    return encode_needs(gather_needs(files, tags=info.tags, distribution=distribution))
+    return encode_needs(gather_needs(files, tags=info.tags, built_on=machine))

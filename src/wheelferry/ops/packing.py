@@ -6,6 +6,7 @@ from pathlib import Path
 from wheelferry.disk import Disk
 from wheelferry.errors import IntegrityError, RecordMalformed
 from wheelferry.native.elf import NotUnderstood
+from wheelferry.native.judge import Machine
 from wheelferry.ops.convert import encode_record
 from wheelferry.ops.left import Left
 from wheelferry.ops.needs import find_needs
@@ -35,17 +36,17 @@ class Packed:
 
 
 def pack_entry(
-    entry: CachedEntry, spool: Path, disk: Disk, pool: Pool, *, distribution: str
+    entry: CachedEntry, spool: Path, disk: Disk, pool: Pool, *, machine: Machine
 ) -> Packed | Left:
     """Pack an entry, and check what was packed against the wheel's own RECORD.
 
-    `distribution` is that of this machine.
+    `machine` is this one, which built what is native in it.
     """
     subject = subject_of(entry.info)
     try:
         files = list_tree(entry)
         record = read_record(files)
-        needs = find_needs(entry.info, files, distribution)
+        needs = find_needs(entry.info, files, machine)
         pack = write_pack(files, spool, disk=disk, pool=pool)
     except (FileNotFoundError, ChangedWhilePacking) as exc:
         return _changed(subject, f"changed while it was packed: {exc}")

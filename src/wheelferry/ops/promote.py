@@ -119,7 +119,7 @@ def _promote(
                     work.path,
                     tiers.disk,
                     pool,
-                    distribution=tiers.machine.distribution,
+                    machine=tiers.machine,
                 )
                 if isinstance(outcome, Left):
                     report.rejected.append(outcome)

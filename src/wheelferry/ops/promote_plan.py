@@ -132,7 +132,7 @@ class _InCatalog:
 
     def __init__(self, tiers: Tiers, rules: Rules) -> None:
         self._view = tiers.view
-        self._distribution = tiers.machine.distribution
+        self._machine = tiers.machine
         # What is not restored here may still be of use elsewhere.
         policy = Policy.CHECKED if rules.native is Policy.NEVER else rules.native
         self._fitness = Fitness(tiers.machine, policy)
@@ -162,7 +162,7 @@ class _InCatalog:
 
     def _has_same_needs(self, entry: CachedEntry, found: Iterable[LightRecord]) -> bool:
         try:
-            needs = find_needs(entry.info, list_tree(entry), self._distribution)
+            needs = find_needs(entry.info, list_tree(entry), self._machine)
         except (NotPackable, NotUnderstood, OSError):
             return False  # to be found once more, and said, when it is packed
         return any(light.needs == needs for light in found)
