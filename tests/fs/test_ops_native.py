@@ -66,7 +66,7 @@ def native(
         "built",
         kind,
         tags=f"cp311-cp311-linux_{machine.arch}",
-        files=make_files("built", **content),
+        files=make_files("built", "1.0", **content),
     )
 
 
@@ -267,7 +267,7 @@ def test_wheel_that_is_not_understood_stays_here(tmp_path: Path, old: Machine) -
         "built",
         Kind.GIT,
         tags=f"cp311-cp311-linux_{old.arch}",
-        files=make_files("built", **{"_native.so": broken}),
+        files=make_files("built", "1.0", **{"_native.so": broken}),
     )
 
     report = ferry(tmp_path, "a", old, entry, plan("pure")).promote()
@@ -297,7 +297,9 @@ def test_downloaded_wheel_follows_its_tag(
 ) -> None:
     """What is in it is its author's affair, and no needs are recorded."""
     tags = tags.format(arch=old.arch)
-    files = make_files("wheel", **{"_native.so": (module(("libz.so", ())), True)})
+    files = make_files(
+        "wheel", "1.0", **{"_native.so": (module(("libz.so", ())), True)}
+    )
     ferry(tmp_path, "a", old, plan("wheel", tags=tags, files=files)).promote()
 
     assert needs_of(tmp_path) == [{}]

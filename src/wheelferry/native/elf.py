@@ -6,7 +6,7 @@ Standard Base (Core, "Symbol Versioning").  Never sections, which may be strippe
 
 Own code, about a page of it, because it is read at each promotion from files that anyone
 may have made: pyelftools goes by sections, and parses the hash tables of each file that
-it opens (33,000 reads for one of libLLVM's), without end if a forged file says so.
+it opens (more than 20,000 reads for libLLVM), without end if a forged file says so.
 Here each table is bounded, and the largest file costs a few hundred reads.
 """
 

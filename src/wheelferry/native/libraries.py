@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from wheelferry.disk import Disk
-from wheelferry.native.elf import NotUnderstood, family_of, read_elf
 from wheelferry.native.needs import GLIBC, Versions
 
 LDCONFIG: Final = ("/sbin/ldconfig", "/usr/sbin/ldconfig")
@@ -52,7 +51,7 @@ class InstalledLibraries(Mapping[str, Versions]):
         ldconfig: tuple[str, ...] = LDCONFIG,
         dirs: tuple[str, ...] | None = None,
     ) -> None:
-        self._family = family_of(arch)
+        self._arch = arch
         self._memory = memory
         self._disk = disk
         self._loader_cache = loader_cache
@@ -105,6 +104,8 @@ class InstalledLibraries(Mapping[str, Versions]):
 
     def _read_first(self, paths: Iterator[str]) -> _Found | None:
         """Return the first of these files that is a library for this machine."""
+        from wheelferry.native.elf import NotUnderstood, family_of, read_elf  # noqa: PLC0415
+
         for path in paths:
             stamp = _stamp(path)
             if stamp is None:
@@ -114,7 +115,7 @@ class InstalledLibraries(Mapping[str, Versions]):
                     elf = read_elf(file)
             except (OSError, NotUnderstood):
                 continue  # the loader might take it: then a wheel is built once more
-            if elf is not None and elf.arch == self._family:
+            if elf is not None and elf.arch == family_of(self._arch):
                 return path, stamp, elf.defined
         return None
 

@@ -9,8 +9,6 @@ from typing import Final, NamedTuple
 
 from wheelferry.native.needs import GLIBC, MUSL
 
-ANY: Final = "any"
-
 _OLD_NAMES: Final = {
     "manylinux1": (2, 5),
     "manylinux2010": (2, 12),
