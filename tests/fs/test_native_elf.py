@@ -96,7 +96,7 @@ def test_only_what_a_loader_takes_counts(tmp_path: Path) -> None:
 def test_file_that_is_cut_off_is_not_understood(made: bytes) -> None:
     """Wherever: it tells nothing, or the same; never something else."""
     whole = read(made)
-    found = set()
+    found: set[bool | None] = set()
     for length in range(4, len(made), 61):
         try:
             found.add(read(made[:length]) == whole)
