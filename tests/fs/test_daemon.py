@@ -90,6 +90,23 @@ def test_both_ways_and_built_wheels(new_daemon, store) -> None:
     assert not judge.wrong(b.cache)
 
 
+def test_edited_entry_is_warned_of_once(new_daemon, store) -> None:
+    """Not by the next daemon either: it is known, and not read again."""
+    first = new_daemon()
+    make_cache(first.cache, [plan("edited")])
+    (path,) = first.cache.glob("archive-v0/*/edited/__init__.py")
+    path.write_text("name = 'other'\n")
+    first.wait_said("not promoted: edited")
+    make_cache(first.cache, [plan("one")], first=10)
+    eventually(has(store, 1), what=first.said)
+    assert first.stop() == 0
+    second = new_daemon()
+    second.wait_said("serving", times=2)
+    make_cache(second.cache, [plan("two")], first=20)
+    eventually(has(store, 2), what=second.said)
+    assert second.said().count("not promoted: edited") == 1
+
+
 def test_one_task_alone(new_daemon, store) -> None:
     """`daemon.tasks`: a runner may give and not take."""
     a = new_daemon("a").wait_idle()

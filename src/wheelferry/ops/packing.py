@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from wheelferry.disk import Disk
 from wheelferry.errors import IntegrityError, RecordMalformed
@@ -21,7 +22,7 @@ from wheelferry.pack.writer import (
 from wheelferry.store.record import Record
 from wheelferry.store.record_map import encode_map
 from wheelferry.uvcache.cached import CachedEntry, is_unchanged
-from wheelferry.uvcache.tree import NotPackable, list_tree, read_record
+from wheelferry.uvcache.tree import NotPackable, list_tree, read_record, stamp_tree
 from wheelferry.uvcache.wheelrecord import check_record
 
 _MAX_ISSUES = 3
@@ -35,15 +36,30 @@ class Packed:
     record: Record
 
 
+class NotPacked(NamedTuple):
+    """An entry that stays where it is.
+
+    Attributes:
+        left: Why.
+        stamp: What it was before it was read, if it is refused for what it is; "" if
+            another attempt may end in another way.
+    """
+
+    left: Left
+    stamp: str = ""
+
+
 def pack_entry(
     entry: CachedEntry, spool: Path, disk: Disk, pool: Pool, *, machine: Machine
-) -> Packed | Left:
+) -> Packed | NotPacked:
     """Pack an entry, and check what was packed against the wheel's own RECORD.
 
     `machine` is this one, which built what is native in it.
     """
     subject = subject_of(entry.info)
+    stamp = ""
     try:
+        stamp = stamp_tree(entry)
         files = list_tree(entry)
         record = read_record(files)
         needs = find_needs(entry.info, files, machine)
@@ -55,7 +71,8 @@ def pack_entry(
     except (NotPackable, NotUnderstood, IntegrityError, OSError) as exc:
         if not is_unchanged(entry):  # `uv cache clean` takes it away piece by piece
             return _changed(subject, f"changed while it was packed: {exc}")
-        return Left(subject=subject, reason=str(exc))
+        left = Left(subject=subject, reason=str(exc))
+        return NotPacked(left, "" if isinstance(exc, OSError) else stamp)
     catalogued = encode_record(
         entry.info,
         pack=pack.digest,
@@ -70,12 +87,12 @@ def pack_entry(
     fault = _find_fault(entry, pack, record) or _find_limit(catalogued)
     if fault:
         pack.close()
-        return Left(subject=subject, reason=fault)
+        return NotPacked(Left(subject=subject, reason=fault), stamp)
     return Packed(pack=pack, record=catalogued)
 
 
-def _changed(subject: str, reason: str) -> Left:
-    return Left(subject=subject, reason=reason, is_unsettled=True)
+def _changed(subject: str, reason: str) -> NotPacked:
+    return NotPacked(Left(subject=subject, reason=reason, is_unsettled=True))
 
 
 def _find_fault(

@@ -6,6 +6,7 @@ pack: an orphan, which no record names.  Killed after the segment: all of it cou
 """
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wheelferry.disk import WorkDir
@@ -22,8 +23,9 @@ from wheelferry.ops.tiers import Tiers
 from wheelferry.pack.pool import Pool
 from wheelferry.pack.writer import SpooledPack
 from wheelferry.store.base import PutOutcome
-from wheelferry.store.record import Digest, Record
+from wheelferry.store.record import Digest, Identity, Record
 from wheelferry.store.segment import encode_segment
+from wheelferry.store.view import Rejection
 
 __all__ = [
     "Candidate",
@@ -50,6 +52,7 @@ class PromoteReport:
     Attributes:
         promoted: Records that are in the catalog now.
         rejected: Entries that could not be promoted, and why.
+        refused: Those of them that the next promotion need not read again.
         segments: Number of segments that were written.
         bytes_written: Of packs, to the store.
         packs_shared: Number of packs that the store had already.
@@ -58,6 +61,7 @@ class PromoteReport:
 
     promoted: list[Record] = field(default_factory=list)
     rejected: list[Left] = field(default_factory=list)
+    refused: dict[Identity, Rejection] = field(default_factory=dict)
     segments: int = 0
     bytes_written: int = 0
     packs_shared: int = 0
@@ -79,6 +83,7 @@ def apply_promote(
         finally:
             promoted = (record.identity for record in report.promoted)
             note(tiers, plan.past, (*plan.known, *promoted))
+            _note_refused(tiers, {**plan.rejected, **report.refused})
     except (CacheError, StoreError) as exc:
         report.stopped_by = exc
     return report
@@ -121,11 +126,14 @@ def _promote(
                     pool,
                     machine=tiers.machine,
                 )
-                if isinstance(outcome, Left):
-                    report.rejected.append(outcome)
-                    tiers.emit(_rejected(outcome))
-                else:
+                if isinstance(outcome, Packed):
                     batch.add(outcome)
+                    continue
+                report.rejected.append(outcome.left)
+                if outcome.stamp:
+                    refused = Rejection(outcome.stamp, outcome.left.reason)
+                    report.refused[candidate.identity] = refused
+                tiers.emit(_rejected(outcome.left))
             batch.commit()
         except StoreFull:
             # There may be room for what names the packs that found some.
@@ -134,6 +142,15 @@ def _promote(
             raise
         finally:
             batch.discard()
+
+
+def _note_refused(tiers: Tiers, refused: Mapping[Identity, Rejection]) -> None:
+    """Remember what need not be read again; writes only if that is new.
+
+    Raises CacheError.
+    """
+    if refused != tiers.view.rejected():
+        tiers.view.replace_rejected(refused)
 
 
 def _rejected(left: Left) -> Event:

@@ -1,7 +1,7 @@
 """What a promotion would do: the settled entries of the cache, against the catalog."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from wheelferry.events import Event
 from wheelferry.native.elf import NotUnderstood
@@ -15,11 +15,13 @@ from wheelferry.ops.past import Past, recall
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import Identity
-from wheelferry.store.view import LightRecord
+from wheelferry.store.view import LightRecord, Rejection
 from wheelferry.uvcache.cached import CachedEntry, Scan, is_unchanged
 from wheelferry.uvcache.entry import EntryInfo
 from wheelferry.uvcache.scan import scan_cache
-from wheelferry.uvcache.tree import NotPackable, list_tree
+from wheelferry.uvcache.tree import NotPackable, list_tree, stamp_tree
+
+_NOTHING: Mapping[Identity, Rejection] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class Candidate:
     """An entry that is to be promoted; `tree_bytes` is its size unpacked."""
 
     entry: CachedEntry
+    identity: Identity
     tree_bytes: int
 
 
@@ -41,6 +44,7 @@ class PromotePlan:
         left: What the rules, or the state of the entry, keep here.
         known: Entries that the store has already, or that came from it.
         past: What the cache has had before the scan.
+        rejected: Entries among `left` that a promotion refused before.
     """
 
     candidates: tuple[Candidate, ...]
@@ -49,6 +53,7 @@ class PromotePlan:
     left: tuple[Left, ...]
     known: tuple[Identity, ...] = ()
     past: Past | None = None
+    rejected: Mapping[Identity, Rejection] = field(default_factory=dict)
 
     @property
     def tree_bytes(self) -> int:
@@ -56,19 +61,30 @@ class PromotePlan:
         return sum(candidate.tree_bytes for candidate in self.candidates)
 
 
-def plan_promote(tiers: Tiers, rules: Rules) -> PromotePlan:
+def plan_promote(
+    tiers: Tiers, rules: Rules, *, is_background: bool = False
+) -> PromotePlan:
     """Read both tiers and decide what is to be promoted; changes neither.
+
+    What was refused before, and has not changed since, is looked at again only if this
+    is not `is_background`: someone asks for it.
 
     Raises CacheError, StoreError.
     """
     past = recall(tiers)
     scan = scan_cache(tiers.cache)
     tiers.refresh()
-    return replace(compare(tiers, rules, scan), past=past)
+    rejected = tiers.view.rejected() if is_background else _NOTHING
+    return replace(compare(tiers, rules, scan, rejected), past=past)
 
 
-def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
-    """Return the plan for a scan of the cache and the view as it is."""
+def compare(
+    tiers: Tiers, rules: Rules, scan: Scan, rejected: Mapping[Identity, Rejection]
+) -> PromotePlan:
+    """Return the plan for a scan of the cache and the view as it is.
+
+    Those of `rejected` that have not changed since are left where they are.
+    """
     for unknown in scan.unknown:
         tiers.emit(unknown_format(unknown.name, unknown.count))
     candidates: list[Candidate] = []
@@ -76,6 +92,7 @@ def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
     in_store = restored = 0
     known: list[Identity] = []
     in_catalog = _InCatalog(tiers, rules)
+    still_rejected: dict[Identity, Rejection] = {}
     for entry in scan.entries:
         info = entry.info
         identity = encode_record(
@@ -89,6 +106,10 @@ def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
             known.append(identity)
         elif reason := rules.refuse(info.key, info.name, entry.urls):
             left.append(Left(subject=subject_of(info), reason=reason))
+        elif before := _find_rejection(entry, rejected.get(identity)):
+            still_rejected[identity] = before
+            reason = f"refused before, and not changed since: {before.reason}"
+            left.append(Left(subject=subject_of(info), reason=reason))
         else:
             try:
                 tree_bytes = sum(file.size_bytes for file in list_tree(entry))
@@ -101,7 +122,9 @@ def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
                 )
                 left.append(fault)
             else:
-                candidates.append(Candidate(entry=entry, tree_bytes=tree_bytes))
+                candidates.append(
+                    Candidate(entry=entry, identity=identity, tree_bytes=tree_bytes)
+                )
     limited = [c for c in candidates if c.entry.info.shortcoming]
     if limited:
         tiers.emit(
@@ -119,12 +142,23 @@ def compare(tiers: Tiers, rules: Rules, scan: Scan) -> PromotePlan:
         restored=restored,
         left=tuple(left),
         known=tuple(known),
+        rejected=still_rejected,
     )
 
 
 def subject_of(info: EntryInfo) -> str:
     """Name an entry for people."""
     return f"{info.name} {info.version} ({info.key.kind.value}, {info.format_id})"
+
+
+def _find_rejection(entry: CachedEntry, before: Rejection | None) -> Rejection | None:
+    """Return how an entry was refused before, if it has not changed since."""
+    if before is None:
+        return None
+    try:
+        return before if stamp_tree(entry) == before.stamp else None
+    except OSError:  # it goes just now, which is found out by whoever reads it
+        return None
 
 
 class _InCatalog:

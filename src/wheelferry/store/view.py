@@ -27,11 +27,12 @@ from wheelferry.store.view_rows import (
     LIGHT_COLUMNS,
     LightRecord,
     RecordRef,
+    Rejection,
     Totals,
     whole,
 )
 
-__all__ = ["LightRecord", "RecordRef", "Refresh", "Totals", "View"]
+__all__ = ["LightRecord", "RecordRef", "Refresh", "Rejection", "Totals", "View"]
 
 T = TypeVar("T")
 
@@ -213,6 +214,26 @@ class View:
             return frozenset(Identity(identity) for (identity,) in rows)
 
         return self._query(ask)
+
+    def replace_rejected(self, rejected: Mapping[Identity, Rejection]) -> None:
+        """Remember these entries as refused, and no others.
+
+        Lost with the file, and not kept if another process keeps it busy: then each is
+        looked at once more.
+        """
+        rows = [(identity, *rejection) for identity, rejection in rejected.items()]
+
+        def replace(db: sqlite3.Connection) -> None:
+            with transaction(db):
+                db.execute("DELETE FROM rejected")
+                db.executemany("INSERT INTO rejected VALUES (?, ?, ?)", rows)
+
+        self._change(replace)
+
+    def rejected(self) -> dict[Identity, Rejection]:
+        """Return what `replace_rejected` was told last."""
+        rows = self._rows("SELECT identity, stamp, reason FROM rejected")
+        return {Identity(name): Rejection(*values) for name, *values in rows}
 
     def count_by_format(self) -> Mapping[str, int]:
         """Return the number of records of each format."""

@@ -64,6 +64,9 @@ CREATE TABLE missing (
   pack TEXT PRIMARY KEY, attempts INTEGER NOT NULL, wait INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE had (identity TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE rejected (
+  identity TEXT PRIMARY KEY, stamp TEXT NOT NULL, reason TEXT NOT NULL
+) WITHOUT ROWID;
 INSERT INTO meta VALUES ('next_ref', abs(random() >> 2));
 """
 
@@ -147,7 +150,7 @@ def _connect(path: Path, store_id: str, busy_timeout_s: float) -> sqlite3.Connec
         db.execute("PRAGMA synchronous = NORMAL")
         if not _is_current(db, store_id):
             _make(db, store_id)
-        _forgive_refused(db)
+        _forgive(db)
     except BaseException:
         db.close()
         raise
@@ -199,12 +202,13 @@ def _make(db: sqlite3.Connection, store_id: str) -> None:
         db.execute("INSERT INTO meta VALUES ('store_id', ?)", (store_id,))
 
 
-def _forgive_refused(db: sqlite3.Connection) -> None:
-    """Let an upgraded Wheelferry try at once what the one before could not read."""
+def _forgive(db: sqlite3.Connection) -> None:
+    """Let an upgraded Wheelferry try at once what the one before could not use."""
     row = db.execute("SELECT value FROM meta WHERE key = 'writer'").fetchone()
     if row != (__version__,):
         with transaction(db):
             db.execute("DELETE FROM refused")
+            db.execute("DELETE FROM rejected")
             db.execute("REPLACE INTO meta VALUES ('writer', ?)", (__version__,))
 
 

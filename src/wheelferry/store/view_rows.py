@@ -48,6 +48,18 @@ class LightRecord(NamedTuple):
         return tuple(self.joined_hashes.split())
 
 
+class Rejection(NamedTuple):
+    """An entry of the cache that a promotion refused.
+
+    Attributes:
+        stamp: What the entry was then: any text that changes when the entry does.
+        reason: Why, in words.
+    """
+
+    stamp: str
+    reason: str
+
+
 class Totals(NamedTuple):
     """What the view holds in sum.
 

@@ -4,6 +4,7 @@ Either the unpacked archive, or, where uv has built a wheel and not installed it
 members of the `.whl`, as uv would unpack them.
 """
 
+import hashlib
 import io
 import os
 import stat
@@ -49,6 +50,29 @@ def list_tree(entry: CachedEntry) -> list[SourceFile]:
     if find_record((file.path for file in files), entry.info.name) is None:
         raise NotPackable(f"there is no RECORD of {entry.info.name} in it")
     return files
+
+
+def stamp_tree(entry: CachedEntry) -> str:
+    """Return a text that changes when an entry does, without reading its tree.
+
+    It is made of inodes, sizes and times of modification.  Not of change times: to link
+    a file into an environment changes those.
+
+    Raises OSError: the tree vanished, or cannot be read.
+    """
+    hasher = hashlib.sha256(repr(entry.stamp).encode(errors="surrogateescape"))
+    waiting = [] if entry.archive is None else [str(entry.archive)]
+    while waiting:
+        with os.scandir(waiting.pop()) as found:
+            for item in sorted(found, key=lambda item: item.name):
+                status = item.stat(follow_symlinks=False)
+                facts = status.st_ino, status.st_size, status.st_mtime_ns
+                hasher.update(
+                    f"{item.path}\0{facts}\0".encode(errors="surrogateescape")
+                )
+                if item.is_dir(follow_symlinks=False):
+                    waiting.append(item.path)
+    return hasher.hexdigest()
 
 
 def read_record(files: Sequence[SourceFile]) -> bytes | None:

@@ -54,7 +54,7 @@ def run_promote(
         session: Where from, and with which settings.
         is_dry_run: Whether only to say what would be done.
         is_background: Whether no job waits for it: then it asks a store too that was
-            silent a moment ago.
+            silent a moment ago, and leaves what was refused before.
     """
     output, start_s = session.output, clock.monotonic_s()
     config = session.config.promote
@@ -66,7 +66,7 @@ def run_promote(
             open_tiers(session, link, needs_cache=True, only_looks=is_dry_run) as tiers,
             nullcontext() if is_dry_run else take_turn(tiers),
         ):
-            plan = plan_promote(tiers, rules)
+            plan = plan_promote(tiers, rules, is_background=is_background)
             tell_left(output, plan.left)
             if is_dry_run:
                 output.text(render_plan(plan))
