@@ -1,8 +1,12 @@
 """How often what is staged is synced, which a share's speed decides."""
 
+import errno
+import os
+import stat
+
 import pytest
 
-from tests.support.disks import CountingDisk, Step
+from tests.support.disks import CountingDisk, FailingDisk, Step
 from wheelferry.disk import clock
 from wheelferry.store.layout import staging_directory
 from wheelferry.store.staging import SYNC_BYTES, SYNC_S, WRITE_BYTES, Staging, next_step
@@ -45,6 +49,42 @@ def stage(tmp_path, monkeypatch):
         return share
 
     return run
+
+
+def mode_of(path):
+    """Return the permissions of a path, in octal."""
+    return f"{stat.S_IMODE(path.stat().st_mode):o}"
+
+
+@pytest.mark.parametrize(
+    ("disk", "expected"),
+    [(CountingDisk(), "2775"), (FailingDisk("set_mode", errno.EPERM), "2755")],
+    ids=["as-usual", "as-under-RestrictSUIDSGID"],
+)
+def test_first_file_of_a_runner_in_a_group_store(tmp_path, disk, expected):
+    """Where no setgid bit may be set, the directory has it from the one above it.
+
+    The symptom was that no first promotion of a runner came to an end there.
+    """
+    above = tmp_path / "staging"
+    above.mkdir()
+    above.chmod(0o3775)
+    staging = Staging(tmp_path, disk=disk, runner="runner")
+    before = os.umask(0o022)
+    try:
+        assert staging.write([b"data"]).path.read_bytes() == b"data"
+    finally:
+        os.umask(before)
+    assert mode_of(staging.directory) == expected
+
+
+def test_other_errors_of_the_first_file_are_told(tmp_path):
+    """A share that fails there fails."""
+    (tmp_path / "staging").mkdir()
+    (tmp_path / "staging").chmod(0o3775)
+    disk = FailingDisk("set_mode", errno.EIO)
+    with pytest.raises(OSError, match="Input/output error"):
+        Staging(tmp_path, disk=disk, runner="runner").write([b"data"])
 
 
 def test_fast_share_is_asked_seldom(stage):

@@ -187,8 +187,11 @@ class Staging:
         except FileExistsError:
             return
         if self.directory.parent.stat().st_mode & stat.S_IWGRP:
-            # The same runner may promote as another user of the group tomorrow.
-            self._disk.set_mode(self.directory, _GROUP_DIRECTORY)
+            # The same runner may promote as another user of the group tomorrow.  Where
+            # systemd's RestrictSUIDSGID is set, the setgid bit may not even be named.
+            # The directory has it from its parent, and only that user writes there then.
+            with contextlib.suppress(PermissionError):
+                self._disk.set_mode(self.directory, _GROUP_DIRECTORY)
 
     def _fill(self, fd: int, chunks: Iterable[bytes]) -> tuple[str, int]:
         hasher = hashlib.sha256()
