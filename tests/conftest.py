@@ -25,6 +25,23 @@ hypothesis.settings.load_profile("wheelferry")
 _OURS = ("WHEELFERRY_", "UV_", "XDG_", "GIT_")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what the tests can be told."""
+    parser.addoption(
+        "--soak",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long tests go on that look for what only shows after a while",
+    )
+
+
+@pytest.fixture
+def soak_s(request: pytest.FixtureRequest) -> float:
+    """How long to go on at least: 0 unless told so."""
+    return float(request.config.getoption("--soak"))
+
+
 def pytest_report_header() -> list[str]:
     """Say which tests can run here, and how to enable the others."""
     found = [v for v in uvs.OLD_VERSIONS if uvs.find_uv(v)]

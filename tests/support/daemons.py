@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
 from wheelferry.daemon.account import Account, read_account
 
 LONG_S = 30.0
+PROGRAM = ("-m", "wheelferry", "daemon")
 T = TypeVar("T")
 
 
@@ -30,6 +31,8 @@ def eventually(
 class RunningDaemon:
     """`wheelferry daemon`, with a service manager that listens to it.
 
+    `program` is what to run in its place.
+
     Attributes:
         cache: What it serves.
         log: What it writes to stderr.
@@ -38,7 +41,13 @@ class RunningDaemon:
     """
 
     def __init__(
-        self, cache: Path, store: Path, *args: str, poll: str = "0.2s", **environ: str
+        self,
+        cache: Path,
+        store: Path,
+        *args: str,
+        poll: str = "0.2s",
+        program: Sequence[str] = PROGRAM,
+        **environ: str,
     ) -> None:
         self.cache = cache
         self.state = Path(f"{cache}.wheelferry")
@@ -51,7 +60,7 @@ class RunningDaemon:
         self._listener.setblocking(False)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "wheelferry", "daemon", *args],
+                [sys.executable, *program, *args],
                 env={
                     **os.environ,
                     "WHEELFERRY_STORE_PATH": str(store),
@@ -129,7 +138,12 @@ class RunningDaemon:
 
     def wait_said(self, text: str, *, times: int = 1) -> None:
         """Wait for words in its log."""
-        eventually(lambda: self.said().count(text) >= times, what=self.said)
+
+        def is_said() -> bool:
+            self.hear()  # or it waits until there is room for its next message
+            return self.said().count(text) >= times
+
+        eventually(is_said, what=self.said)
 
     def children(self) -> list[tuple[int, list[str]]]:
         """Return the process ids and arguments of the processes that it started."""
