@@ -1,5 +1,7 @@
 """Real wheels to measure with, from the user's own package index."""
 
+import base64
+import hashlib
 import io
 import subprocess
 import sys
@@ -65,6 +67,20 @@ def unpack(wheel: Path, target: Path) -> None:
         for member in archive.infolist():
             if not member.is_dir() and member.external_attr >> 16 & 0o111:
                 (target / member.filename).chmod(0o755)
+
+
+def write_small_wheel(archive: Path, name: str, *, files: int) -> None:
+    """Write the tree of a wheel with so many tiny files, RECORD included."""
+    info = f"{name}-1.0.dist-info"
+    lines = []
+    for number in range(files - 1):
+        path, data = f"{name}/mod{number}.py", b"answer = %d\n" % number
+        (archive / path).parent.mkdir(parents=True, exist_ok=True)
+        (archive / path).write_bytes(data)
+        raw = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
+        lines.append(f"{path},sha256={raw.rstrip(b'=').decode()},{len(data)}\n")
+    (archive / info).mkdir()
+    (archive / info / "RECORD").write_text("".join([*lines, f"{info}/RECORD,,\n"]))
 
 
 def members(wheel: Path) -> Iterator[SourceFile]:

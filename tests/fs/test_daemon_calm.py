@@ -70,7 +70,7 @@ def take(daemon: RunningDaemon) -> procs.Holdings:
 def test_idle_daemon_sleeps_and_is_small(tmp_path: Path, store: Path) -> None:
     """With 20,000 files it wakes up to look, holds as much as with none, and not much."""
     entries = [
-        plan(f"p{n}", files=make_files(f"p{n}", **small_files()))
+        plan(f"p{n}", files=make_files(f"p{n}", "1.0", **small_files()))
         for n in range(FILES // FILES_EACH)
     ]
     a = make_directories(make_cache(tmp_path / "a", entries))

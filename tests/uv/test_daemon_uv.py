@@ -16,6 +16,7 @@ from tests.support.daemons import RunningDaemon, eventually
 from tests.support.fleet import Fleet, make_fleet
 from tests.support.project import Project
 from tests.support.runner import Runner
+from tests.support.site import NewRunner
 from wheelferry.daemon.watch import Signal, Watch
 
 pytestmark = pytest.mark.uv
@@ -30,7 +31,7 @@ REMOVED = ("pure-wheel", "pure-sdist", "url-wheel", "cext-sdist")
 
 
 @pytest.fixture(params=["0.5.14", "newest"])
-def a(request: pytest.FixtureRequest, new_runner) -> Runner:
+def a(request: pytest.FixtureRequest, new_runner: NewRunner) -> Runner:
     """A runner with the oldest uv, and with the newest."""
     return new_runner("a", uvs.load_uv_or_skip(request.param))
 
@@ -67,9 +68,7 @@ def work(runner: Runner, project: Project, number: int) -> Counter[str]:
     return done
 
 
-def test_jobs_beside_a_daemon_succeed(
-    site, a, new_runner, fleet, soak_s, capsys
-) -> None:
+def test_jobs_beside_a_daemon_succeed(site, a, new_runner, fleet, soak_s) -> None:
     """Whatever they do to the cache; what is promoted and pulled meanwhile is whole."""
     project = site.project(uv=a.uv)
     b = new_runner("b", a.uv)
@@ -100,8 +99,7 @@ def test_jobs_beside_a_daemon_succeed(
         counts = re.findall(rf"^{word} (\d+) of", said, re.MULTILINE)
         done[f"entries {word}"] = sum(map(int, counts))
         done[f"runs that {word}"] = len(counts)
-    with capsys.disabled():
-        print(f"\n{a.uv}: {dict(done)}")
+    print(f"{a.uv}: {dict(done)}")
     assert done["entries promoted"] >= 7
     assert done["entries pulled"] >= 1
     assert not re.search("Traceback|degraded|error", said), said

@@ -1,0 +1,154 @@
+"""Jobs alone, and beside a daemon that has much to promote, in turns."""
+
+import os
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.runner import FORMATS, Runner, make_runner
+from benchmarks.service import Service
+from benchmarks.wheels import RESTORED, fetch, unpack
+from tests.support.git import make_repository
+from tests.support.packages import build_packages
+from tests.support.project import Project
+from tests.support.runner import make_runner as make_job_runner
+from tests.support.site import Site, open_site
+from tests.support.uvs import installed_uv
+from wheelferry.sample import Dist
+from wheelferry.uvcache.wheelname import parse_wheel_name
+
+# Wheels of many sizes that need no others.
+_WHEELS = (
+    *("attrs", "certifi", "charset-normalizer", "click", "idna", "lxml", "markupsafe"),
+    *("numpy", "packaging", "pyyaml", "six", "typing-extensions", "urllib3"),
+)
+_BUILT = ("cext-sdist", "pure-sdist==1.0", "git-dep", "url-sdist")
+_COPIES = 4
+_GIVE_UP_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One job alone, and the same beside a daemon.
+
+    Attributes:
+        alone_s, beside_s: What they took.
+        promoted_bytes: Of packs, what the daemon wrote to the store meanwhile.
+        packages: What is installed.
+        builds: How many of them were built.
+    """
+
+    alone_s: float
+    beside_s: float
+    promoted_bytes: int
+    packages: int
+    builds: int
+
+
+def measure_rounds(folder: Path, wheels: Path, rounds: int) -> list[Round]:
+    """Measure so many; each of the jobs has a cache and a store of its own."""
+    served = [_read_dist(path) for path in fetch(_WHEELS, wheels)]
+    template = make_runner(folder / "template", "backlog")
+    backlog = [
+        path
+        for name in RESTORED
+        if name not in _WHEELS
+        for path in fetch([name], wheels)
+    ]
+    for number, wheel in enumerate(backlog * _COPIES):
+        copy = number // len(backlog)
+        name, version, rest = wheel.name.split("-", 2)
+        archive = template.add_wheel(f"{name}-{version}.{copy}-{rest}", number)
+        unpack(wheel, archive)
+    with _serve(folder) as site:
+        site.index.add(*served)
+        project = site.project([*(d.name for d in served), *_BUILT])
+        # The first one is there to have read everything once.
+        found = [
+            _measure(folder / f"round-{n}", site, project, template)
+            for n in range(rounds + 1)
+        ]
+    return found[1:]
+
+
+def _measure(folder: Path, site: Site, project: Project, template: Runner) -> Round:
+    alone_s, _, builds = _run_job(_prepare(folder, "alone", template), site, project)
+    runner = _prepare(folder, "beside", template)
+    with Service(runner) as service:
+        give_up_s = time.monotonic() + _GIVE_UP_S
+        while not (before := _store_bytes(runner)):
+            if time.monotonic() > give_up_s:
+                raise SystemExit("the daemon promotes nothing")
+            time.sleep(0.01)
+        beside_s, packages, _ = _run_job(runner, site, project)
+        if not service.is_at_work():
+            raise SystemExit("the daemon had too little to promote")
+        after = _store_bytes(runner)
+    return Round(
+        alone_s=alone_s,
+        beside_s=beside_s,
+        promoted_bytes=after - before,
+        packages=packages,
+        builds=builds,
+    )
+
+
+def _prepare(folder: Path, name: str, template: Runner) -> Runner:
+    runner = make_runner(folder / name, "runner", settings=FORMATS)
+    shutil.copytree(
+        template.cache,
+        runner.cache,
+        copy_function=os.link,
+        symlinks=True,
+        dirs_exist_ok=True,
+    )
+    return runner
+
+
+def _run_job(runner: Runner, site: Site, project: Project) -> tuple[float, int, int]:
+    """Return how long a job took, and how many packages it installed and built."""
+    job = make_job_runner(runner.home / "job", installed_uv(), site.index)
+    job.check_out(project)
+    python = f"--python={job.python.executable}"
+    cache = {"UV_CACHE_DIR": str(runner.cache)}
+    began_s = time.perf_counter()
+    done = job.run("sync", "--frozen", python, env=cache)
+    took_s = time.perf_counter() - began_s
+    return took_s, len(list(job.site_packages.glob("*.dist-info"))), len(done.builds)
+
+
+def _store_bytes(runner: Runner) -> int:
+    return sum(path.stat().st_size for path in runner.store.glob("objects/*/*"))
+
+
+@contextmanager
+def _serve(folder: Path) -> Iterator[Site]:
+    packages = build_packages()
+    git = folder / "git"
+    commit = make_repository(git / "git-dep.git", packages.git_tree)
+    site = open_site(
+        packages, git_root=git, git_commit=commit, scratch=folder / "locks"
+    )
+    with site.index:
+        yield site
+
+
+def _read_dist(path: Path) -> Dist:
+    wheel = parse_wheel_name(path.stem)
+    if wheel is None:
+        raise ValueError(f"{path} is no wheel's name")
+    with zipfile.ZipFile(path) as archive:
+        [metadata] = [
+            n for n in archive.namelist() if n.endswith(".dist-info/METADATA")
+        ]
+        return Dist(
+            name=wheel.name,
+            version=wheel.version,
+            filename=path.name,
+            data=path.read_bytes(),
+            metadata=archive.read(metadata),
+        )
