@@ -156,3 +156,10 @@ class UnitsError(WheelferryError):
 
     reference = "units"
     exit_code = 41
+
+
+class ProjectError(WheelferryError):
+    """A lock, or another file that says what a job needs, could not be used."""
+
+    reference = "project"
+    exit_code = 60

@@ -134,6 +134,7 @@ def test_origin_names_the_source(machine: Machine) -> None:
         "cache.path": "--cache",
         "runner.name": "WHEELFERRY_RUNNER_NAME",
         "uv.paths": "PATH",
+        "python.paths": "PATH",
     }
 
 
@@ -141,9 +142,9 @@ PROTECTED = [key for key, option in OPTIONS.items() if option.is_protected]
 
 
 def test_what_a_job_must_not_change_is_protected() -> None:
-    """A job may choose which uv versions to serve, and what a run may cost it."""
+    """A job may choose which uv and Python to serve, and what a run may cost it."""
     costs = {"pull.deadline", "pull.max_bytes", "pull.limit_rate", "promote.limit_rate"}
-    assert set(OPTIONS) - set(PROTECTED) == {"uv.versions"} | costs
+    assert set(OPTIONS) - set(PROTECTED) == {"uv.versions", "python.versions"} | costs
 
 
 @pytest.mark.parametrize("key", PROTECTED)

@@ -24,6 +24,9 @@ from wheelferry.errors import CacheLocked, DeadlinePassed, StoreError, StoreUnav
 from wheelferry.events import Event, Level
 from wheelferry.ops.pull import Limits, PullReport, apply_pull, plan_pull
 from wheelferry.ops.rules import Rules
+from wheelferry.ops.target import Target
+from wheelferry.project.interpreter import Interpreter
+from wheelferry.project.need import ANY_INDEX, Demand, File, FileKind, Need
 from wheelferry.store.base import Store
 from wheelferry.store.record import Digest
 from wheelferry.store.segment import encode_segment
@@ -472,3 +475,47 @@ class Noted:
 def test_two_pulls_that_note_their_usage_at_once(two_at_once: Ferry) -> None:
     """1. Both see no marker. 2. The other makes it. 3. Ours finds it: that is fine."""
     assert len(two_at_once.pull(FORMATS).restored) == 2
+
+
+def test_pull_for_a_job_notes_all_that_the_cache_holds(b: Ferry) -> None:
+    """Its project needs one of two; a pack in use by others must not look given up."""
+    b.pull(FORMATS)
+    (b.state / "usage-written").unlink()
+    need = Need("pure-wheel", "1.0", ANY_INDEX, File(FileKind.ANY), (0,))
+    python = Interpreter({}, {"py3-none-any": 0})
+    with b.open() as tiers:
+        planned = plan_pull(
+            tiers, Rules(), FORMATS, target=Target((python,), Demand((need,)))
+        )
+        assert [record.name for record in planned.held] == ["pure-wheel"]
+        apply_pull(tiers, planned)
+        ((_, _, usage),) = tiers.store.read_usage()
+    assert (len(usage.held), usage.before) == (2, ())
+
+
+def test_budget_goes_to_what_was_used_last(b: Ferry) -> None:
+    """Where nothing says what is needed; what a project needs keeps the usual order."""
+    other = Ferry(cache=b.cache.with_name("other"), store=b.store, runner="r3")
+    with other.open() as tiers:
+        tiers.store.write_usage([pack_of(b.store, "built")])
+    limits = Limits(max_bytes=max(map(len, objects(b.store).values())))
+    with b.open() as tiers:
+        planned = plan_pull(tiers, Rules(), FORMATS, limits)
+    assert [record.name for record in planned.fetched] == ["pure-wheel"]
+    assert planned.over_budget == 1
+
+
+def test_wheel_for_another_python_is_left(b: Ferry) -> None:
+    """It is no fault; what is there already counts as present all the same."""
+    python = Interpreter({}, {"py3-none-any": 0})
+    target = Target((python,))
+    with b.open() as tiers:
+        planned = plan_pull(tiers, Rules(), FORMATS, target=target)
+    assert [record.name for record in planned.wanted] == ["pure-wheel"]
+    (left,) = planned.left
+    assert (left.subject.partition(" ")[0], left.is_fault) == ("built", False)
+    assert "no Python here" in left.reason
+    b.pull(FORMATS)
+    with b.open() as tiers:
+        planned = plan_pull(tiers, Rules(), FORMATS, target=target)
+    assert (planned.present, planned.left) == (2, ())

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.cachetree import few, make_cache
 from tests.support.forge import overwrite
+from tests.support.machines import MACHINE
 from tests.support.tiers import Ferry, make_store
 from wheelferry.disk import Disk, WorkDir
 from wheelferry.events import Event, Level
@@ -189,7 +190,7 @@ def test_failure_of_the_machine_is_no_verdict(tmp_path: Path) -> None:
         os.close(free)
         resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))
         try:
-            outcome = pack_entry(entry, work.path, Disk(), pool)
+            outcome = pack_entry(entry, work.path, Disk(), pool, machine=MACHINE)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert isinstance(outcome, NotPacked)

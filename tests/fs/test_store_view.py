@@ -161,6 +161,10 @@ def test_records_are_chosen_by_format(store, view):
     assert [r.name for r in view.light_records(["sdists-v9/map5"])] == ["numpy"]
     assert [r.name for r in view.light_records({"sdists-v9/map5", "x"})] == ["numpy"]
     assert view.light_records([]) == []
+    many = [f"other-{number}" for number in range(1200)]
+    assert [r.name for r in view.light_records(None, [*many, "numpy"])] == ["numpy"]
+    assert view.light_records(["sdists-v9/map5"], many) == []
+    assert view.light_records(None, []) == []
     assert view.count_by_format() == {"sdists-v9/map5": 1, "wheels-v6/map5": 1}
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wheelferry.disk import Disk
-from wheelferry.uvcache import installed
+from wheelferry.disk import Disk, programs
 from wheelferry.uvcache.installed import (
     find_binaries,
     parse_version_line,
@@ -159,7 +158,7 @@ def test_failure_is_remembered_for_an_hour(tmp_path, make_uv):
     """One that hangs costs its time once, not before every job; it is always told of."""
     binaries, memory = [make_uv("a", status=3)], tmp_path / "memory"
     first = read_versions(binaries, memory=memory, disk=Disk(), now_s=NOW_S)
-    assert "exit code 3" in first.failed[0]
+    assert "code 3" in first.failed[0]
     again = read_versions(
         binaries, memory=memory, disk=Disk(), now_s=NOW_S + 3599, ask=refuse
     )
@@ -177,7 +176,7 @@ def test_failure_is_remembered_for_an_hour(tmp_path, make_uv):
 @pytest.mark.parametrize("parent", ["wait", "exit 0"])
 def test_hung_uv_is_killed_with_its_children(tmp_path, monkeypatch, parent):
     """Also where only a child of it hangs, and holds its output open."""
-    monkeypatch.setattr(installed, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(programs, "TIMEOUT_S", 0.3)
     uv = tmp_path / "uv"
     pid_file = tmp_path / "pid"
     uv.write_text(f"#!/bin/sh\nsleep 60 &\necho $! > {pid_file}\n{parent}\n")

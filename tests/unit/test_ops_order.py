@@ -5,7 +5,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wheelferry.ops.order import find_beyond, in_batches, in_order
+from wheelferry.ops.order import find_beyond, in_batches, in_order, last_used_first
 from wheelferry.store.record import Digest, Identity
 from wheelferry.store.view import LightRecord, RecordRef
 
@@ -134,3 +134,11 @@ def test_batches_count_a_pack_once_and_only_if_it_is_read() -> None:
 def test_no_batch_of_nothing() -> None:
     """Nothing wanted makes no batch."""
     assert list(in_batches([], set(), 10)) == []
+
+
+def test_last_used_comes_first() -> None:
+    """What no runner has held yet is new; what is alike keeps its order."""
+    records = [light(pack) for pack in "abcde"]
+    used_s = {Digest("a"): 5, Digest("c"): 9, Digest("d"): 5}
+
+    assert packs(last_used_first(records, used_s)) == ["b", "e", "c", "a", "d"]

@@ -13,14 +13,13 @@ INTERRUPTED: Final = 130
 
 HELP: Final = """\
 Exit codes: 0 done, or nothing to do; 2 wrong usage or configuration; 10-13 the local
-cache; 20-27 the store; 30-34 damage; 40-41 the service; 50-51 what
-doctor found; 70 a fault of wheelferry's own; 74
-stdout could not be written; 130 interrupted.  Treat any other code as a failure.  docs/cli.md has the
-table."""
+cache; 20-27 the store; 30-34 damage; 40-41 the service; 50-51 what doctor found; 60 a
+project's lock; 70 a fault of wheelferry's own; 74 stdout could not be written; 130
+interrupted.  Treat any other code as a failure.  docs/cli.md has the table."""
 
 HELP_FAIL_OPEN: Final = """\
 Exit codes: 0, also when something failed: one warning says so, and the job can go on
 without.  With --strict: 3 partly done; 2 configuration; 10-13 the local cache; 20-27
-the store; 30-34 damage; 70 a fault of wheelferry's own; 74 stdout could not be written.
-Always: 2 wrong usage; 130 interrupted.  Treat any other code as a failure.  docs/cli.md
-has the table."""
+the store; 30-34 damage; 60 a project's lock; 70 a fault of wheelferry's own; 74 stdout
+could not be written.  Always: 2 wrong usage; 130 interrupted.  Treat any other code as
+a failure.  docs/cli.md has the table."""

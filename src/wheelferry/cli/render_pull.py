@@ -44,11 +44,33 @@ def encode_plan(plan: PullPlan) -> dict[str, object]:
         "refused_segments": plan.refused_segments,
         "over_budget": plan.over_budget,
         "left": encode_left(plan.left),
+        "pythons": list(map(str, plan.target.pythons)),
+        "packages": _encode_packages(plan),
     }
+
+
+def _encode_packages(plan: PullPlan) -> list[dict[str, object]] | None:
+    if plan.served is None:
+        return None
+    from wheelferry.ops.packages import by_package
+
+    return [
+        {
+            "name": package.name,
+            "version": package.version,
+            "state": package.state.value,
+            "fetch_bytes": package.fetch_bytes,
+            "reason": package.reason,
+            "pythons": list(package.pythons),
+        }
+        for package in by_package(plan)
+    ]
 
 
 def render_plan(plan: PullPlan) -> str:
     """Return a plan as a table, with what stays there and the sum."""
+    if plan.served is not None:
+        return _render_packages(plan)
     rows = [
         (
             record.name,
@@ -63,12 +85,40 @@ def render_plan(plan: PullPlan) -> str:
     if rows:
         header = ("package", "version", "tags", "packed", "unpacked")
         lines.insert(0, render_table(rows, header=header, right=(3, 4)))
-    lines.append(
-        f"would pull {count(len(rows), 'entry', 'entries')},"
+    lines.append(_would_pull(plan))
+    return "\n".join(lines)
+
+
+def _render_packages(plan: PullPlan) -> str:
+    """Return a line for each package that a job needs, and the sum."""
+    from wheelferry.ops.packages import State, by_package
+
+    words = {
+        State.PRESENT: "present",
+        State.NOT_IN_STORE: "not in store",
+        State.NOT_HERE: "not for this machine",
+    }
+    rows = []
+    for package in by_package(plan):
+        if package.state is State.FETCH:
+            what = f"to fetch, {format_bytes(package.fetch_bytes)}"
+        else:
+            what = words[package.state]
+        whom = f" (for {', '.join(package.pythons)})" if package.pythons else ""
+        why = f": {package.reason}" if package.reason else ""
+        rows.append((package.name, package.version, printable(what + whom + why)))
+    header = ("package", "version", "what")
+    table = [render_table(rows, header=header)] if rows else []
+    here = ", ".join(map(str, plan.target.pythons)) or "no Python: none is known here"
+    return "\n".join((*table, f"for {here}", _would_pull(plan)))
+
+
+def _would_pull(plan: PullPlan) -> str:
+    return (
+        f"would pull {count(len(plan.wanted), 'entry', 'entries')},"
         f" {format_bytes(plan.fetch_bytes)} over the network"
         f" ({format_bytes(plan.tree_bytes)} unpacked)"
     )
-    return "\n".join(lines)
 
 
 def encode_report(
@@ -89,6 +139,7 @@ def encode_report(
         "late_bytes": report.late_bytes,
         "unsettled": count_unsettled(report.failed),
         "left": encode_left(plan.left),
+        "not_in_store": _count_missing(plan),
         "bytes_read": report.bytes_read,
         "tree_bytes": report.tree_bytes,
         "stopped_by": stopped_by.reference if stopped_by else None,
@@ -112,6 +163,8 @@ def render_report(plan: PullPlan, report: PullReport, duration_s: float) -> str:
         more += f"; {_describe_unfit(plan)}"
     if plan.over_budget:
         more += f"; {plan.over_budget} left beyond pull.max_bytes"
+    if missing := _count_missing(plan):
+        more += f"; {_missing(missing)}"
     return (
         f"pulled {len(report.restored)} of {count(planned, 'entry', 'entries')},"
         f" {format_bytes(report.bytes_read)} over the network"
@@ -129,9 +182,13 @@ def _why_nothing(plan: PullPlan) -> str:
     parts = [f"{_are(number)} {where}" for number, where in reasons if number]
     if plan.unfit:
         parts.append(_describe_unfit(plan))
+    if missing := _count_missing(plan):
+        parts.append(_missing(missing))
     if plan.refused_segments:
         refused = count(plan.refused_segments, "segment")
         parts.append(f"{refused} of the catalog could not be read")
+    if plan.served is not None:
+        return "; ".join(parts) or "nothing is asked for that a store can have"
     return "; ".join(parts) or "the store is empty"
 
 
@@ -141,6 +198,21 @@ def _describe_unfit(plan: PullPlan) -> str:
     more = f", and {sum(n for _, n in others)} for other reasons" if others else ""
     which = count(number, "entry is", "entries are")
     return printable(f"{which} not for this machine: {reason}{more}")
+
+
+def _count_missing(plan: PullPlan) -> int:
+    """Return the number of packages that a job needs and that the store cannot serve.
+
+    For no interpreter here: which of them the job will use is not known.
+    """
+    served = [s for s in plan.served or () if not s.unfit]
+    return len(
+        {s.need.name for s in served} - {s.need.name for s in served if s.records}
+    )
+
+
+def _missing(number: int) -> str:
+    return f"{count(number, 'package is', 'packages are')} not in the store"
 
 
 def _are(number: int) -> str:

@@ -29,13 +29,14 @@ from wheelferry.config.model import (
     DaemonConfig,
     PromoteConfig,
     PullConfig,
+    PythonConfig,
     RulesConfig,
     RunnerConfig,
     StoreConfig,
     UvConfig,
 )
 from wheelferry.config.options import OPTIONS, Option
-from wheelferry.config.uvsettings import find_uv_cache
+from wheelferry.config.uvsettings import find_uv_cache, find_uv_pythons
 from wheelferry.config.values import Value, parse_strings, split_text
 from wheelferry.errors import ConfigError
 
@@ -180,6 +181,12 @@ def _complete(settings: dict[str, Setting], environ: Mapping[str, str]) -> None:
         settings["cache.path"] = cache
     if state.value is None:
         settings["cache.state"] = state._replace(value=_beside(cache.value))
+    pythons = settings["python.paths"]
+    if not pythons.value:
+        places = environment.find_path_dirs(environ) + find_uv_pythons(environ)
+        settings["python.paths"] = pythons._replace(
+            value=tuple(map(Path, places)), origin="PATH"
+        )
     runner = settings["runner.name"]
     if runner.value is None:
         # Loaded late: the store's rule for names costs a few regular expressions.
@@ -283,6 +290,7 @@ def _build(settings: Mapping[str, Setting]) -> Config:
         cache=CacheConfig(**tree["cache"]),
         runner=RunnerConfig(**tree["runner"]),
         uv=UvConfig(**tree["uv"]),
+        python=PythonConfig(**tree["python"]),
         promote=PromoteConfig(
             rate_bytes_s=promote.pop("limit_rate"), rules=RulesConfig(**promote)
         ),

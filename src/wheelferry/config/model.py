@@ -32,6 +32,13 @@ class UvConfig(NamedTuple):
     paths: tuple[Path, ...]
 
 
+class PythonConfig(NamedTuple):
+    """Which Pythons to pull for: none named means those found in `paths`."""
+
+    versions: tuple[str, ...]
+    paths: tuple[Path, ...]
+
+
 class RulesConfig(NamedTuple):
     """What may be shared; an empty inclusion admits everything.
 
@@ -80,6 +87,7 @@ class Config(NamedTuple):
     cache: CacheConfig
     runner: RunnerConfig
     uv: UvConfig
+    python: PythonConfig
     promote: PromoteConfig
     pull: PullConfig
     daemon: DaemonConfig

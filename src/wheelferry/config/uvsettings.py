@@ -1,4 +1,4 @@
-"""Where uv keeps its cache, as uv itself decides it.
+"""Where uv keeps its cache and its Pythons, as uv itself decides it.
 
 Files of projects are not read, though uv does: which project a job will work in is not
 known before it, and a cache is one for many.
@@ -30,6 +30,23 @@ def find_uv_cache(environ: Mapping[str, str]) -> tuple[str, str]:
     if xdg.startswith("/"):
         return f"{xdg.rstrip('/')}/uv", "XDG_CACHE_HOME"
     return f"{environment.find_home(environ).rstrip('/')}/.cache/uv", ""
+
+
+def find_uv_pythons(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the directories of the Pythons that uv has installed.
+
+    As uv has it: below `UV_PYTHON_INSTALL_DIR`, else `$XDG_DATA_HOME/uv/python`, else
+    `~/.local/share/uv/python`.
+    """
+    xdg = environ.get("XDG_DATA_HOME", "")
+    home = environment.find_home(environ).rstrip("/")
+    data = xdg.rstrip("/") if xdg.startswith("/") else f"{home}/.local/share"
+    root = environ.get("UV_PYTHON_INSTALL_DIR") or f"{data}/uv/python"
+    try:
+        names = sorted(os.listdir(root), reverse=True)  # noqa: PTH208 - as above
+    except OSError:
+        return ()
+    return tuple(f"{os.path.abspath(root)}/{name}/bin" for name in names)  # noqa: PTH100
 
 
 def find_uv_files(environ: Mapping[str, str]) -> Iterator[str]:

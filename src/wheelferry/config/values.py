@@ -83,6 +83,14 @@ def _parse_version(text: str) -> str:
     return text
 
 
+def _parse_python(text: str) -> str:
+    from wheelferry.project.interpreter import parse_request  # noqa: PLC0415
+
+    if parse_request(text) is None:
+        raise ValueError(PYTHONS.form)
+    return text
+
+
 def _parse_pattern(text: str) -> str:
     if not re.fullmatch(_PATTERN, text):
         raise ValueError(PATTERNS.form)
@@ -181,6 +189,13 @@ VERSIONS = ValueKind(
     form="a uv version such as 0.9.30",
     example='["0.9.30", "0.13.9"]',
     parse=_parse_version,
+    is_list=True,
+    metavar="VERSION",
+)
+PYTHONS = ValueKind(
+    form="a version such as 3.12, 3.12.4 or pypy3.10; no path, but see python.paths",
+    example='["3.11", "3.12"]',
+    parse=_parse_python,
     is_list=True,
     metavar="VERSION",
 )

@@ -61,7 +61,7 @@ def choose(
                 chosen.append(record)
                 break
         else:
-            left.append(_left_unfit(place[0], unfit(place[0]) or ""))
+            left.append(leave_unfit(place[0], unfit(place[0]) or ""))
     return Choice(records=tuple(chosen), left=tuple(left))
 
 
@@ -98,7 +98,8 @@ def _disagree(records: Iterable[LightRecord]) -> bool:
     return algorithms is not None and not algorithms
 
 
-def _left_unfit(record: LightRecord, reason: str) -> Left:
+def leave_unfit(record: LightRecord, reason: str) -> Left:
+    """Leave a record to other machines."""
     return Left(subject=subject_of(record), reason=reason, is_unfit=True)
 
 

@@ -1,6 +1,6 @@
 """Which packs a pull reads first, together, or not at all: pure."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 
 from wheelferry.store.record import Digest
@@ -30,6 +30,19 @@ def in_order(
             r.pack_bytes,
             first[r.pack],
         ),
+    )
+
+
+def last_used_first(
+    fetched: Iterable[LightRecord], used_s: Mapping[Digest, int]
+) -> list[LightRecord]:
+    """Return a record of each pack, those first that a runner had a use for last.
+
+    `used_s` says when that was.  One that it does not have is new in the store, and
+    comes first; otherwise the order is kept.
+    """
+    return sorted(
+        fetched, key=lambda r: -used_s[r.pack] if r.pack in used_s else float("-inf")
     )
 
 

@@ -6,12 +6,15 @@ It runs before every job and mostly has nothing to do, so what it imports is cou
 Values that it always needs are named tuples: to define a frozen dataclass takes 1 ms.
 """
 
+from collections.abc import Iterator
+
 from wheelferry.ops.limits import NO_LIMITS, Limits
 from wheelferry.ops.local import sweep_staging
 from wheelferry.ops.past import note
-from wheelferry.ops.pull_plan import PullPlan, PullReport, plan_pull
+from wheelferry.ops.pull_plan import PullPlan, PullReport, compare, plan_pull
 from wheelferry.ops.tiers import Tiers
 from wheelferry.ops.usage import note_usage
+from wheelferry.store.record import Digest
 
 __all__ = ["Limits", "PullPlan", "PullReport", "apply_pull", "plan_pull"]
 
@@ -42,5 +45,15 @@ def apply_pull(tiers: Tiers, plan: PullPlan, limits: Limits = NO_LIMITS) -> Pull
             added=(record.identity for record in report.restored),
         )
     if report.stopped_by is None:
-        note_usage(tiers, (record.pack for record in (*plan.held, *report.restored)))
+        note_usage(tiers, _held_packs(tiers, plan, report))
     return report
+
+
+def _held_packs(tiers: Tiers, plan: PullPlan, report: PullReport) -> Iterator[Digest]:
+    """Yield the packs that the cache holds; begun only where that is to be written."""
+    held = (*plan.held, *report.restored)
+    if plan.served is not None and plan.scope is not None:
+        # What one job needs is not all that the cache has.
+        held = compare(tiers, plan.scope.rules, plan.scope.format_ids).held
+    for record in held:
+        yield record.pack

@@ -1,22 +1,37 @@
 """What a pull would do: the catalog, through the runner's view, against the cache."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelferry.errors import CacheError, IntegrityError, StoreError
-from wheelferry.ops.choose import choose, subject_of
+from wheelferry.ops.choose import choose, leave_unfit, subject_of
 from wheelferry.ops.convert import decode_entry
 from wheelferry.ops.fitness import Fitness
 from wheelferry.ops.left import Left
 from wheelferry.ops.limits import NO_LIMITS, Limits
 from wheelferry.ops.past import Past, recall
 from wheelferry.ops.rules import Rules
+from wheelferry.ops.target import ANYONE, Target
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import Digest
-from wheelferry.store.view import LightRecord
+from wheelferry.store.view import LightRecord, RecordRef
 from wheelferry.uvcache.entry import EntryInfo
 from wheelferry.uvcache.presence import Inspector, Part, Presence, State
 from wheelferry.uvcache.recordcheck import check_key, check_restorable
+
+if TYPE_CHECKING:
+    from wheelferry.ops.serve import Served
+
+_NO_REASONS: Mapping[RecordRef, str] = MappingProxyType({})
+_MISFIT = "no Python here can use a wheel with its tags"
+
+
+class Scope(NamedTuple):
+    """What a plan covers, whatever a job needs of it."""
+
+    rules: Rules
+    format_ids: tuple[str, ...]
 
 
 class PullPlan(NamedTuple):
@@ -34,6 +49,11 @@ class PullPlan(NamedTuple):
         refused_segments: Number of segments of the catalog that could not be read.
         over_budget: Number of entries among `left` that `max_bytes` has no room for.
         past: What the cache has had, for a pull in the background.
+        served: What the store has of what a job needs; None if nothing says what it
+            needs, and the plan is for all that fits.
+        target: For whom it is.
+        reasons: Why records that serve a job are among `left`.
+        scope: What a plan for all that fits would cover.
     """
 
     wanted: tuple[LightRecord, ...]
@@ -44,6 +64,10 @@ class PullPlan(NamedTuple):
     refused_segments: int = 0
     over_budget: int = 0
     past: Past | None = None
+    served: "tuple[Served, ...] | None" = None
+    target: Target = ANYONE
+    reasons: Mapping[RecordRef, str] = _NO_REASONS
+    scope: Scope | None = None
 
     @property
     def faults(self) -> tuple[Left, ...]:
@@ -113,6 +137,7 @@ def plan_pull(
     format_ids: Sequence[str],
     limits: Limits = NO_LIMITS,
     *,
+    target: Target = ANYONE,
     is_background: bool = False,
 ) -> PullPlan:
     """Read the catalog and the cache and decide what to restore; changes neither.
@@ -122,6 +147,7 @@ def plan_pull(
         rules: What may be restored.
         format_ids: The cache formats to restore, the preferred ones first.
         limits: What it may take of the store.
+        target: For whom it is.
         is_background: Whether no job asked for it: then what this cache has had, and
             has no more, is left in the store.
 
@@ -129,63 +155,99 @@ def plan_pull(
     """
     refused = tiers.refresh()
     past = recall(tiers) if is_background else None
-    plan = compare(tiers, rules, format_ids, past)._replace(refused_segments=refused)
+    plan = compare(tiers, rules, format_ids, past, target)
+    plan = plan._replace(refused_segments=refused)
     if limits.max_bytes is None or plan.fetch_bytes <= limits.max_bytes:
         return plan
-    return _within(plan, limits.max_bytes)
+    fetched = plan.fetched
+    if plan.served is None:
+        # Nothing says what the next job needs; the last ones are the best guess.
+        from wheelferry.ops.order import last_used_first  # noqa: PLC0415
+        from wheelferry.ops.usage import last_uses  # noqa: PLC0415
+
+        fetched = tuple(last_used_first(fetched, last_uses(tiers)))
+    return _within(plan, fetched, limits.max_bytes)
 
 
 def compare(
-    tiers: Tiers, rules: Rules, format_ids: Sequence[str], past: Past | None = None
+    tiers: Tiers,
+    rules: Rules,
+    format_ids: Sequence[str],
+    past: Past | None = None,
+    target: Target = ANYONE,
 ) -> PullPlan:
     """Return the plan for the view as it is; see `plan_pull`."""
-    comparison = _Comparison(tiers, rules, past)
+    comparison = _Comparison(tiers, rules, past, target)
+    unfit = Fitness(tiers.machine, rules.native).refuse
+    names = None if target.demand is None else target.demand.names
+    found = tiers.view.light_records(format_ids, names)
+    records: Iterable[LightRecord] = filter(comparison.admit, found)
+    served: tuple[Served, ...] | None = None
+    left: tuple[Left, ...] = ()
+    if target.demand is not None:
+        from wheelferry.ops.serve import serve  # noqa: PLC0415 - with a project only
+
+        served = serve(target.demand.needs, records, target.pythons, unfit)
+        # One may serve two needs, as where two locks ask for the same.
+        records = {r.ref: r for s in served for r in s.records}.values()
+        left = tuple(leave_unfit(s.unfit[0], s.reason) for s in served if s.unfit)
     choice = choose(
-        filter(comparison.admit, tiers.view.light_records(format_ids)),
+        records,
         format_ids=format_ids,
         missing=tiers.view.missing_packs(),
-        unfit=Fitness(tiers.machine, rules.native).refuse,
+        unfit=unfit,
     )
     for record in choice.records:
         comparison.look_at(record)
-    plan = comparison.plan(choice.left)
-    if plan.wanted or plan.held:
+    plan = comparison.plan(left + choice.left)._replace(
+        served=served,
+        target=target,
+        scope=Scope(rules, tuple(format_ids)),
+    )
+    if plan.wanted or plan.held or names is not None:
         return plan
     formats = tiers.view.count_by_format().items()
     others = sum(number for format_id, number in formats if format_id not in format_ids)
     return plan._replace(other_formats=others)
 
 
-def _within(plan: PullPlan, max_bytes: int) -> PullPlan:
-    """Return the plan without the packs that a budget has no room for."""
+def _within(plan: PullPlan, fetched: Sequence[LightRecord], max_bytes: int) -> PullPlan:
+    """Return the plan without the packs that a budget has no room for.
+
+    `fetched` are those of the plan, in the order in which they get a place.
+    """
     from wheelferry.ops.order import find_beyond  # noqa: PLC0415
 
-    beyond = find_beyond(plan.fetched, max_bytes)
+    beyond = find_beyond(fetched, max_bytes)
+    out = [record for record in plan.wanted if record.pack in beyond]
     left = tuple(
-        Left(subject=subject_of(record), reason=beyond[record.pack])
-        for record in plan.wanted
-        if record.pack in beyond
+        Left(subject=subject_of(record), reason=beyond[record.pack]) for record in out
     )
     return plan._replace(
         wanted=tuple(r for r in plan.wanted if r.pack not in beyond),
         fetched=tuple(r for r in plan.fetched if r.pack not in beyond),
         left=plan.left + left,
         over_budget=len(left),
+        reasons={**plan.reasons, **{r.ref: beyond[r.pack] for r in out}},
     )
 
 
 class _Comparison:
     """Sorts the records of the store by what the cache has of them."""
 
-    def __init__(self, tiers: Tiers, rules: Rules, past: Past | None) -> None:
+    def __init__(
+        self, tiers: Tiers, rules: Rules, past: Past | None, target: Target
+    ) -> None:
         self._tiers = tiers
         self._rules = rules
         self._past = past
+        self._target = target
         self._inspector = Inspector(tiers.cache)
         self._avoided = tiers.view.avoided_packs()
         self._wanted: list[LightRecord] = []
         self._held: list[LightRecord] = []
         self._left: list[Left] = []
+        self._reasons: dict[RecordRef, str] = {}
         self._to_read: set[Digest] = set()
 
     def admit(self, record: LightRecord) -> bool:
@@ -213,6 +275,8 @@ class _Comparison:
             self._held.append(record)
         elif presence.state is State.CONFLICT:
             self._leave(record, presence.reason)
+        elif not self._target.is_fit(record.tags):
+            self._leave(record, _MISFIT)
         elif self._was_removed(record, presence):
             self._leave(
                 record, "it was removed from this cache; a job's pull brings it"
@@ -240,6 +304,7 @@ class _Comparison:
             left=(*left, *self._left),
             fetched=tuple(fetched.values()),
             past=self._past,
+            reasons=self._reasons,
         )
 
     def _was_removed(self, record: LightRecord, presence: Presence) -> bool:
@@ -262,3 +327,4 @@ class _Comparison:
     ) -> None:
         subject = subject_of(record)
         self._left.append(Left(subject=subject, reason=reason, is_fault=is_fault))
+        self._reasons[record.ref] = reason

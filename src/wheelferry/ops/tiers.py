@@ -16,6 +16,7 @@ VIEW = "view.sqlite"
 USED = "usage-written"
 UV_VERSIONS = "uv-versions.msgpack"
 LIBRARIES = "libraries.msgpack"
+PYTHONS = "pythons.msgpack"
 
 
 class Tiers(NamedTuple):

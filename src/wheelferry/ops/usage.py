@@ -1,6 +1,6 @@
-"""Say in the store, once a day, which packs this runner's cache holds.
+"""Say in the store, once a day, which packs this runner's cache holds; see what others said.
 
-For the removal of packs that nobody needs.  A convenience: a runner that may not write to
+For the removal of packs that nobody needs, and for a pull that has no room for all.  A convenience: a runner that may not write to
 the store, or cannot reach it, does without.
 """
 
@@ -13,6 +13,23 @@ from wheelferry.ops.tiers import USED, Tiers
 from wheelferry.store.record import Digest
 
 INTERVAL_S = 24 * 3600
+
+
+def last_uses(tiers: Tiers) -> dict[Digest, int]:
+    """Return when a runner last had a use for each pack, as far as runners said so.
+
+    In seconds of the server's clock, and to a day: what counts is that a cache held it.
+    Empty if the store does not tell.
+    """
+    found: dict[Digest, int] = {}
+    try:
+        for _, written_s, usage in tiers.store.read_usage():
+            for time_s, packs in ((written_s, usage.held), *usage.before):
+                for pack in packs:
+                    found[pack] = max(time_s, found.get(pack, time_s))
+    except StoreError:
+        return {}  # then the order is as good as another
+    return found
 
 
 def note_usage(tiers: Tiers, held: Iterable[Digest]) -> None:

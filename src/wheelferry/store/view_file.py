@@ -59,6 +59,7 @@ CREATE TABLE records (
 );
 CREATE UNIQUE INDEX records_by_place ON records (segment_n, number);
 CREATE INDEX records_by_identity ON records (identity, pack);
+CREATE INDEX records_by_name ON records (name);
 CREATE TABLE bodies (ref INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE missing (
   pack TEXT PRIMARY KEY, attempts INTEGER NOT NULL, wait INTEGER NOT NULL

@@ -2,15 +2,11 @@
 
 from pathlib import Path
 
+from wheelferry.disk.programs import run
 from wheelferry.doctor.checks.uv import Binary, UvFacts
 from wheelferry.doctor.setup import Setup
 from wheelferry.errors import CacheError
-from wheelferry.uvcache.installed import (
-    ask_version,
-    find_binaries,
-    parse_version_line,
-    run_uv,
-)
+from wheelferry.uvcache.installed import find_binaries, parse_version_line
 from wheelferry.uvcache.scan import scan_cache
 
 
@@ -45,13 +41,14 @@ def look_at_uv(setup: Setup) -> UvFacts:
 
 def _look_at_binary(path: Path) -> Binary:
     try:
-        return Binary(path=str(path), release=parse_version_line(ask_version(path)))
+        version = parse_version_line(run(path, ["--version"]))
+        return Binary(path=str(path), release=version)
     except (OSError, ValueError) as exc:
         return Binary(path=str(path), trouble=str(exc))
 
 
 def _ask_cache(binary: Path, setup: Setup, directory: Path) -> str:
-    printed = run_uv(binary, "cache", "dir", environ=setup.environ, directory=directory)
+    printed = run(binary, ["cache", "dir"], environ=setup.environ, directory=directory)
     return str((directory / printed.strip()).absolute())
 
 

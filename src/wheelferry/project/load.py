@@ -1,0 +1,62 @@
+"""Read all that is to say what a job needs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wheelferry.errors import ProjectError
+from wheelferry.project.files import load_toml, read_text
+from wheelferry.project.find import find_locks, find_python_versions
+from wheelferry.project.inputs import Inputs
+from wheelferry.project.interpreter import Interpreter, Request, parse_request
+from wheelferry.project.need import Demand, Gathering
+from wheelferry.project.pylock import read_pylock
+from wheelferry.project.requirements import RequirementFiles
+from wheelferry.project.table import Malformed
+from wheelferry.project.uvlock import read_uv_lock
+
+_MAX_VERSIONS_BYTES = 4096
+
+
+def load_demand(inputs: Inputs, pythons: Sequence[Interpreter]) -> Demand:
+    """Return what all of it asks for on these interpreters.
+
+    Raises ProjectError: something is missing, or cannot be read.
+    """
+    gathering = Gathering()
+    found = [lock for project in inputs.projects for lock in find_locks(project)]
+    for lock in dict.fromkeys((*found, *inputs.locks)):
+        # uv names them so: `pylock.toml`, `pylock.<name>.toml`; all others are its own.
+        is_pylock = lock.name.startswith("pylock.") and lock.suffix == ".toml"
+        read = read_pylock if is_pylock else read_uv_lock
+        data = load_toml(lock)
+        try:
+            read(data, pythons, gathering, inputs.narrowing)
+        except Malformed as exc:
+            raise ProjectError(
+                f"{lock} cannot be used: {exc}",
+                hint="make it anew, or upgrade wheelferry if a newer tool made it",
+            ) from exc
+    if inputs.requirements:
+        files = RequirementFiles(lambda path: read_text(Path(path)))
+        for path in inputs.constraints:
+            files.add(str(path), is_constraint=True)
+        for path in inputs.requirements:
+            files.add(str(path))
+        files.gather(pythons, gathering)
+    return gathering.demand()
+
+
+def find_requests(projects: Sequence[Path]) -> tuple[Request, ...]:
+    """Return the versions that the `.python-version` of projects name.
+
+    Paths, ranges and the like are none: of those, all interpreters count.
+
+    Raises ProjectError: one cannot be read.
+    """
+    files = filter(None, map(find_python_versions, projects))
+    lines = (
+        line.partition("#")[0].strip()
+        for path in files
+        for line in read_text(path, _MAX_VERSIONS_BYTES).splitlines()
+    )
+    return tuple(filter(None, map(parse_request, filter(None, lines))))
