@@ -57,6 +57,7 @@ RECORDS = st.lists(
         format_id=st.sampled_from([*FORMATS, "wheels-v99/array9"]),
         hashes=st.sampled_from(["", ONE, TWO]),
         pack=st.sampled_from(PACKS),
+        needs=st.sampled_from(["", "arch\tx86_64"]),
         stem=st.sampled_from(["1.0-py3-none-any", "1.1-py3-none-any"]),
     ),
     max_size=8,
@@ -70,7 +71,13 @@ def place_of(record: LightRecord) -> tuple[str, str]:
 
 def essence(record: LightRecord) -> tuple[str, ...]:
     """Return what matters of a record that was chosen."""
-    return (*place_of(record), record.format_id, record.joined_hashes, record.pack)
+    return (
+        *place_of(record),
+        record.format_id,
+        record.joined_hashes,
+        record.pack,
+        record.joined_needs,
+    )
 
 
 def test_one_record_is_chosen() -> None:

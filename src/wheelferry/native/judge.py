@@ -87,16 +87,12 @@ def _judge_platform(platform: Platform, machine: Machine) -> str | None:
         return None
     if platform.libc != machine.libc:
         return f"built for {platform.libc}, this machine has {machine.libc}"
-    if _is_less(machine.libc_version, platform.version):
+    if machine.libc_version < platform.version:
         return (
             f"needs {platform.libc} {_spell(platform.version)} by its tag, this machine"
             f" has {_spell(machine.libc_version)}"
         )
     return None
-
-
-def _is_less(version: tuple[int, int], least: tuple[int, int]) -> bool:
-    return version[0] != least[0] or version < least
 
 
 def _find_missing(needs: Needs, machine: Machine) -> Iterator[str]:
