@@ -1,5 +1,6 @@
 """`pull --project` and its like: a lock that cannot be used harms no job."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,12 @@ def test_flags_that_make_no_sense_are_wrong_usage(
 ) -> None:
     """In every run, so that whoever writes the hook sees it in the first."""
     assert machine.run("pull", *args).code == 2
+
+
+def test_status_counts_what_a_pull_would_bring(machine: Machine) -> None:
+    """The store has a wheel for CPython 3.11 and a pure one."""
+    machine.cache.mkdir()
+    for python, number in (("3.11", 2), ("3.10", 1)):
+        done = machine.run("status", f"--python={python}", "--json")
+        formats = json.loads(done.out)["formats"]
+        assert sum(item["to_pull"] for item in formats) == number

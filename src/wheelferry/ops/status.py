@@ -8,6 +8,7 @@ from pathlib import Path
 from wheelferry.ops import promote_plan, pull_plan
 from wheelferry.ops.left import Left
 from wheelferry.ops.rules import Rules
+from wheelferry.ops.target import ANYONE, Target
 from wheelferry.ops.tiers import Tiers
 from wheelferry.uvcache.scan import scan_cache
 
@@ -65,15 +66,16 @@ def read_status(
     promote_rules: Rules,
     pull_rules: Rules,
     format_ids: Sequence[str],
+    target: Target = ANYONE,
 ) -> Status:
-    """Read both tiers; `format_ids` are those that a pull restores here.
+    """Read both tiers; `format_ids` are those that a pull restores here, for `target`.
 
     Raises CacheError, StoreError.
     """
     scan = scan_cache(tiers.cache)
     tiers.refresh()
     promotion = promote_plan.compare(tiers, promote_rules, scan, tiers.view.rejected())
-    pull = pull_plan.compare(tiers, pull_rules, format_ids)
+    pull = pull_plan.compare(tiers, pull_rules, format_ids, target=target)
     cache = Counter(entry.info.format_id for entry in scan.entries)
     restored = Counter(e.info.format_id for e in scan.entries if e.is_restored)
     store = tiers.view.count_by_format()

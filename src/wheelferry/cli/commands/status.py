@@ -11,6 +11,7 @@ from wheelferry.disk import clock
 from wheelferry.errors import StoreError
 from wheelferry.ops.formats import find_formats
 from wheelferry.ops.status import Status, read_status
+from wheelferry.ops.target import find_target
 
 
 @command(
@@ -18,6 +19,7 @@ from wheelferry.ops.status import Status, read_status
     example="wheelferry status",
     settings=(
         "uv.versions",
+        "python.versions",
         "store.path",
         "cache.path",
         "cache.state",
@@ -58,6 +60,9 @@ def _read_tiers(session: Session) -> Status:
             promote_rules=make_rules(config.promote.rules, config.pull.native),
             pull_rules=make_rules(config.pull.rules, config.pull.native),
             format_ids=formats,
+            target=find_target(
+                tiers, paths=config.python.paths, versions=config.python.versions
+            ),
         )
 
 
