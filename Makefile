@@ -23,6 +23,7 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.support.uvs || true
+	@$(BIN)/python -m tests.support.gitlab || true
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev
@@ -39,7 +40,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV) .uv-versions .report-inputs dist .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) .uv-versions .gitlab-ci-local-npm .report-inputs dist .mypy_cache .ruff_cache .pytest_cache \
 	  .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

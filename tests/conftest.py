@@ -10,7 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.support import pythons, uvs
+from tests.support import gitlab, pythons, uvs
 from tests.support.git import make_repository
 from tests.support.leftovers import nothing_left_running
 from tests.support.packages import Packages, build_packages
@@ -51,6 +51,8 @@ def pytest_report_header() -> list[str]:
         lines.append(f"uv not here yet: {', '.join(missing)}; they are fetched on use")
     others = ", ".join(str(python) for python in pythons.other_pythons())
     lines.append(f"other Python: {others or 'none; ' + pythons.HOW_TO}")
+    if not gitlab.PROGRAM.exists():
+        lines.append(f"no gitlab-ci-local; {gitlab.HOW_TO}")
     absent = [tool for tool in ("gcc", "git") if not shutil.which(tool)]
     if not pythons.this_python().has_headers:
         absent.append("python3-dev")

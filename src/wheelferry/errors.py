@@ -158,6 +158,20 @@ class UnitsError(WheelferryError):
     exit_code = 41
 
 
+class HooksError(WheelferryError):
+    """Hooks for a CI system could not be made, installed or removed."""
+
+    reference = "hooks"
+    exit_code = 42
+
+
+class ProjectRefused(WheelferryError):
+    """Somebody asked the daemon to pull for a directory that it does not serve."""
+
+    reference = "project-refused"
+    exit_code = 43
+
+
 class ProjectError(WheelferryError):
     """A lock, or another file that says what a job needs, could not be used."""
 

@@ -221,6 +221,24 @@ def test_promote_that_is_stopped_by_silence_harms_no_job(
     assert machine.run("promote", "--strict").code == 0
 
 
+@pytest.mark.parametrize("part", [*FIRST, "staging/"])
+def test_promote_ends_in_time_on_a_silent_share(machine: Machine, part: str) -> None:
+    """With a deadline, as after a job, a promotion ends by that, with one warning."""
+    machine.store = make_store(machine.root / "empty")
+    machine.cache = machine.full
+    done = machine.run_frozen(part, "promote", "--deadline", "1s")
+    assert done.code == 0
+    (line,) = done.err.splitlines()
+    assert line.startswith("warning: promote ")
+    assert "the job can go on" in line
+    assert "not because of the store" not in line
+    assert done.seconds < IN_TIME_S
+    strict = machine.run_frozen(part, "promote", "--deadline", "1s", "--strict")
+    assert (strict.code, strict.seconds < IN_TIME_S) == (27, True)
+    after = machine.run("promote", "--deadline", "20s", "--strict")
+    assert after.code == 0
+
+
 @pytest.mark.parametrize(
     "argv",
     [

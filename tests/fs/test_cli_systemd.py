@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wheelferry.systemd.seal import Seal, read_seal
+from wheelferry.sealed.seal import Seal, read_seal
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -183,6 +183,24 @@ def test_cache_in_a_place_that_is_missing_is_an_error(run: Run, cache: Path) -> 
 
     assert done.returncode == 41
     assert done.stderr.startswith(f"error[units]: there is no directory {cache.parent}")
+
+
+def test_socket_needs_its_directory(run: Run, tmp_path: Path, config: Path) -> None:
+    """One that is missing is told before; then it can be written, and so can projects."""
+    directory = tmp_path / "run"
+    config.write_text(
+        f"{config.read_text()}[daemon]\nsocket = '{directory}/socket'\n"
+        "projects = ['/home/ci/builds']\n"
+    )
+
+    done = run("install")
+    assert (done.returncode, f"no directory {directory}" in done.stderr) == (41, True)
+    directory.mkdir()
+    assert run("install").returncode == 0
+    _, drop_in = installed(tmp_path).values()
+    assert f'ReadWritePaths="{directory}"\n' in drop_in
+    assert "'/home/ci/builds'" in drop_in
+    assert "ProtectHome=read-only\n" in drop_in
 
 
 @pytest.mark.parametrize(

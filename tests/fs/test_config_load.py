@@ -143,7 +143,8 @@ PROTECTED = [key for key, option in OPTIONS.items() if option.is_protected]
 
 def test_what_a_job_must_not_change_is_protected() -> None:
     """A job may choose which uv and Python to serve, and what a run may cost it."""
-    costs = {"pull.deadline", "pull.max_bytes", "pull.limit_rate", "promote.limit_rate"}
+    costs = {"pull.deadline", "pull.max_bytes", "pull.limit_rate"}
+    costs |= {"promote.deadline", "promote.limit_rate"}
     assert set(OPTIONS) - set(PROTECTED) == {"uv.versions", "python.versions"} | costs
 
 

@@ -58,20 +58,31 @@ SUMMARY = '{"type": "summary", "text": "pulled 2", "restored": 2, "unsettled": 0
 def test_success_tells_what_was_done(new_job) -> None:
     """In the words of the command."""
     result, warned = run(new_job(says(SUMMARY)))
-    assert result == Result(did="pulled 2")
+    assert result == Result(did="pulled 2", text="pulled 2")
     assert warned == []
 
 
 def test_run_that_changed_nothing_did_nothing(new_job) -> None:
     """It is no news."""
     summary = '{"type": "summary", "text": "nothing to pull", "restored": 0}'
-    assert run(new_job(says(summary)))[0] == Result()
+    assert run(new_job(says(summary)))[0] == Result(text="nothing to pull")
 
 
 def test_promotion_counts_only_what_it_promoted(new_job) -> None:
     """Its summary also has how many entries came from the store at some time."""
     summary = '{"type": "summary", "text": "nothing", "promoted": 0, "restored": 4}'
-    assert run(new_job(says(summary), task=Task.PROMOTE))[0] == Result()
+    assert run(new_job(says(summary), task=Task.PROMOTE))[0] == Result(text="nothing")
+
+
+def test_more_words_follow_the_task(new_job) -> None:
+    """And what a run failed for keeps its reference."""
+    code = "import sys; print(sys.argv[1:]); sys.exit(9)"
+    argv = [sys.executable, "-I", "-c", code]
+    job = Job(Task.PULL, argv, b"", 0.0, more=("--project", "/a b"))
+    result, _ = run(job)
+    assert result.error == "pull ended: 9: ['pull', '--project', '/a b']"
+    error = '{"type": "error", "message": "no", "reference": "project-refused"}'
+    assert run(new_job(says(error, code=43)))[0].reference == "project-refused"
 
 
 def test_unsettled_entries_are_passed_on(new_job) -> None:

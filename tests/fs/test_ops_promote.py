@@ -1,6 +1,7 @@
 """What a promotion puts into the store, and what it keeps out of it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from tests.support.forge import add_object, object_path, overwrite
 from tests.support.restoring import snapshot
 from tests.support.soundness import CacheJudge, catalog, findings, objects
 from tests.support.tiers import Ferry, make_store
-from wheelferry.ops.promote import BATCH_ENTRIES, plan_promote
+from wheelferry.disk import clock
+from wheelferry.disk.clock import Deadline
+from wheelferry.errors import DeadlinePassed
+from wheelferry.ops.promote import BATCH_ENTRIES, apply_promote, plan_promote
 from wheelferry.ops.rules import Rules
 from wheelferry.store.base import Store
 from wheelferry.store.record import Digest, SegmentId
@@ -77,6 +81,37 @@ class Around:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
+
+
+def test_deadline_leaves_the_rest_for_the_next_promotion(ferry: Ferry) -> None:
+    """What is in the store by then is named there; what is not is no loss."""
+    until = Deadline.after(0.3)
+
+    class Slow(Around):
+        def put_object(self, *args: object, **kwargs: object) -> object:
+            clock.pause(until.remaining_s())
+            return self._inner.put_object(*args, **kwargs)  # type: ignore[arg-type]
+
+    slow = replace(ferry, wrap=Slow)  # type: ignore[arg-type]
+    with slow.open() as tiers:
+        report = apply_promote(tiers, plan_promote(tiers, Rules()), until=until)
+    assert (len(report.promoted), report.late, report.segments) == (1, 1, 1)
+    assert isinstance(report.stopped_by, DeadlinePassed)
+    assert report.stopped_by.message.startswith("1 of 2 entries are left in the cache")
+    assert findings(ferry.store) == []
+
+    after = ferry.promote()
+    assert (len(after.promoted), after.late, after.stopped_by) == (1, 0, None)
+
+
+def test_deadline_that_has_passed_leaves_everything(ferry: Ferry) -> None:
+    """Nothing is begun, and nothing is left behind."""
+    with ferry.open() as tiers:
+        found = plan_promote(tiers, Rules())
+        report = apply_promote(tiers, found, until=Deadline.after(0.0))
+    assert (report.promoted, report.late) == ([], 2)
+    assert objects(ferry.store) == {}
+    assert len(ferry.promote().promoted) == 2
 
 
 class Collected(Around):

@@ -13,6 +13,7 @@ from tests.support.cachetree import few, make_cache
 from tests.support.soundness import findings, objects
 from tests.support.tiers import Ferry, make_store
 from wheelferry.disk import try_lock
+from wheelferry.disk.clock import Deadline
 from wheelferry.events import Event
 from wheelferry.ops.turn import LOCK, WAIT_S, take_turn
 
@@ -47,6 +48,19 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Let so much time pass."""
         self.now_s += seconds
+
+
+def test_turn_is_waited_for_until_the_deadline(ferry: Ferry) -> None:
+    """A promotion after a job does not wait longer than it may take."""
+    clock = Clock()
+    lock = None
+    with ferry.open() as tiers:
+        ferry.state.mkdir(exist_ok=True)
+        lock = try_lock(ferry.state / LOCK, shared=False)
+        with take_turn(tiers, until=Deadline(5.0), clock=clock, sleep=clock.sleep):
+            assert 5.0 <= clock.now_s < 6.0 < WAIT_S
+    assert lock is not None
+    lock.close()
 
 
 def test_turn_comes_at_once_if_nobody_promotes(ferry: Ferry, events: list[Event]):

@@ -7,11 +7,16 @@ import pytest
 
 from wheelferry.disk import Disk
 from wheelferry.errors import UnitsError
+from wheelferry.sealed import seal as sealing
+from wheelferry.sealed.files import Action, Change
 from wheelferry.systemd import files
-from wheelferry.systemd.files import Action, Change, find_instances
-from wheelferry.systemd.seal import seal
+from wheelferry.systemd.files import find_instances
 
 UNIT = "wheelferry@.service"
+
+
+def seal(text: str) -> str:
+    return sealing.seal(text, command="systemd install")
 
 
 def drop_in(name: str, file: str = "10-wheelferry.conf", kind: str = "") -> str:

@@ -27,6 +27,8 @@ ALL = Access(
     share="/mnt/größe",
     in_home=("/home/ci",),
     in_temporary=("/tmp/uv",),
+    socket="/srv/ci/a b%/run",
+    is_socket_listed=True,
 )
 INSTANCES = {
     "daemon": Instance(name="ci", user="ci", access=NOTHING),
@@ -35,6 +37,9 @@ INSTANCES = {
     ),
     "daemon-metrics": Instance(
         name="ci", user="ci", access=NOTHING, metrics_port=65535
+    ),
+    "daemon-socket": Instance(
+        name="ci", user="ci", access=NOTHING._replace(socket="/run/wheelferry/ci")
     ),
     "pull": Instance(name="ci", user="ci", access=NOTHING, has_timer=True),
     "pull-home": Instance(name="ci", user="gitlab", access=ALL, has_timer=True),

@@ -16,8 +16,9 @@ def plan(
     store: str = STORE,
     read: tuple[str, ...] = ("/usr/bin/python3",),
     points: tuple[str, ...] = (),
+    socket: str = "",
 ) -> Access:
-    needs = Needs(cache, state or f"{cache}.wheelferry", store, read)
+    needs = Needs(cache, state or f"{cache}.wheelferry", store, read, socket)
     return plan_access(needs, name="ci", mount_points=points)
 
 
@@ -101,7 +102,25 @@ def test_what_is_needed_of_homes_and_temporary_files_is_found() -> None:
         "/root/.venv",
     )
     assert access.in_temporary == ("/tmp/store", "/var/tmp/python")
-    assert plan("/data/ci/uv")[3:] == ((), ())
+    assert plan("/data/ci/uv")[3:] == ((), (), "", False)
+
+
+@pytest.mark.parametrize(
+    ("socket", "directory", "is_listed"),
+    [
+        ("/run/wheelferry/ci/socket", "/run/wheelferry/ci", False),
+        ("/run/wheelferry/other/socket", "/run/wheelferry/other", True),
+        ("/run/wheelferry/socket", "/run/wheelferry", True),
+        ("/srv/ci/run/socket", "/srv/ci/run", True),
+    ],
+)
+def test_directory_of_the_socket_is_opened(
+    socket: str, directory: str, is_listed: bool
+) -> None:
+    """Unless it is the one that systemd makes for the instance."""
+    access = plan("/data/ci/uv", socket=socket)
+
+    assert (access.socket, access.is_socket_listed) == (directory, is_listed)
 
 
 def test_below_means_whole_names() -> None:

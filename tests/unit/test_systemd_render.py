@@ -1,15 +1,13 @@
 """The text of units and drop-ins."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from wheelferry.errors import UnitsError
+from wheelferry.sealed.seal import Seal, read_seal
 from wheelferry.systemd import render
 from wheelferry.systemd.access import Access
 from wheelferry.systemd.escape import quote, quote_program
 from wheelferry.systemd.render import Instance
-from wheelferry.systemd.seal import Seal, read_seal, seal
 
 TEMPLATES = {
     "wheelferry@.service": "ExecStart=:@PYTHON@ x\n@SANDBOX@\n[Install]\n",
@@ -56,25 +54,6 @@ def test_program_that_systemd_would_not_run_is_refused(path: str) -> None:
     """Quotes and backslashes in the path of the interpreter are an error at once."""
     with pytest.raises(UnitsError, match="quotes or backslashes"):
         quote_program(path)
-
-
-def test_sealed_text_is_recognised() -> None:
-    """What was sealed is whole; what was changed or added later is broken."""
-    text = seal("[Service]\nNice=10\n")
-
-    assert read_seal(text) is Seal.WHOLE
-    assert read_seal(text.replace("10", "11")) is Seal.BROKEN
-    assert read_seal(f"{text}Nice=5\n") is Seal.BROKEN
-    assert read_seal(text.splitlines()[0]) is Seal.BROKEN
-    assert read_seal(text.replace("sha256", "sha1")) is Seal.FOREIGN
-    assert read_seal("[Service]\n") is Seal.FOREIGN
-    assert read_seal("") is Seal.FOREIGN
-
-
-@given(st.text())
-def test_seal_is_of_any_text(text: str) -> None:
-    """Whatever is sealed is whole."""
-    assert read_seal(seal(text)) is Seal.WHOLE
 
 
 def test_templates_get_interpreter_and_sandbox() -> None:
@@ -134,6 +113,29 @@ def test_instance_has_all_that_was_asked_for() -> None:
     ]
     assert metrics[0] == "wheelferry@x.service.d/20-metrics.conf"
     assert settings(metrics[1]) == ["SocketBindAllow=tcp:9100"]
+
+
+@pytest.mark.parametrize(
+    ("is_listed", "lines"),
+    [
+        (True, ['ReadWritePaths="/srv/ci/run"']),
+        (
+            False,
+            ["RuntimeDirectory=wheelferry/%i", "RuntimeDirectoryPreserve=restart"],
+        ),
+    ],
+)
+def test_instance_opens_the_directory_of_its_socket(
+    is_listed: bool, lines: list[str]
+) -> None:
+    """Or has it made, and kept while the service is started again."""
+    access = ACCESS._replace(socket="/srv/ci/run", is_socket_listed=is_listed)
+    (text,) = render.render_instance(
+        TEMPLATES, Instance(name="ci", user="ci", access=access)
+    ).values()
+
+    assert settings(text)[-len(lines) :] == lines
+    assert len(settings(text)) == 3 + len(lines)
 
 
 def test_instance_of_a_timer_is_its_own() -> None:

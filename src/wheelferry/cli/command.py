@@ -53,6 +53,11 @@ DRY_RUN = click.Option(
     is_flag=True,
     help="Say what would be done, with sizes, and do nothing.",
 )
+FORCE = click.Option(
+    ["--force", "is_forced"],
+    is_flag=True,
+    help="Lose what was changed in the files by hand.",
+)
 _STRICT = click.Option(
     ["--strict", "is_strict"],
     is_flag=True,
@@ -180,4 +185,12 @@ def _parameter(key: str) -> str:
     return key.replace(".", "_")
 
 
-__all__ = ["ALWAYS", "DRY_RUN", "HELP", "CommandWithExits", "command", "run_command"]
+__all__ = [
+    "ALWAYS",
+    "DRY_RUN",
+    "FORCE",
+    "HELP",
+    "CommandWithExits",
+    "command",
+    "run_command",
+]

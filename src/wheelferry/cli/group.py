@@ -18,6 +18,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "daemon": "Promote and pull by itself, for as long as it runs.",
         "systemd": "Install the daemon as a service, or remove it.",
         "doctor": "Find out what is wrong with this runner, and say what to do.",
+        "hooks": "Put pull and promote around the jobs of a CI system.",
         "status": "Show what is in the cache, in the store, and in only one of them.",
         "verify": "Check every object and every segment of the store.",
         "config": "Show the configuration.",

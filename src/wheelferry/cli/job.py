@@ -1,11 +1,15 @@
 """One run of a task for the daemon: `python -m wheelferry.cli.job promote|pull`.
 
+With `--project DIR` it is the pull that a job has asked the daemon for, and waits for.
+
 The configuration comes pickled on stdin: that of the daemon, whatever the files say by
 now.  What is done and how it ended goes to stdout and stderr as JSON lines.
 """
 
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import click
@@ -14,6 +18,7 @@ from wheelferry.cli.output import Form, Json, Output, choose_style, standard_str
 from wheelferry.cli.session import Process, Session
 from wheelferry.config.load import Loaded
 from wheelferry.config.model import Config
+from wheelferry.errors import ProjectRefused
 
 _ENVIRON: Final = {"NO_COLOR": "1"}
 
@@ -29,8 +34,9 @@ class _JobOutput(Output):
 
 @click.command("job")
 @click.argument("task", type=click.Choice(["promote", "pull"]))
+@click.option("--project", type=Path)
 @click.pass_obj
-def job(process: Process, task: str) -> int:
+def job(process: Process, task: str, project: Path | None) -> int:
     """Run a task with the configuration on stdin."""
     import pickle
 
@@ -56,7 +62,31 @@ def job(process: Process, task: str) -> int:
         return run_promote(session, is_background=True)
     from wheelferry.cli.commands.pull import run_pull
 
+    if project is not None:
+        from wheelferry.project.inputs import Inputs
+
+        found = find_served(project, config.daemon.projects)
+        return run_pull(session, inputs=Inputs(projects=(found,)))
     return run_pull(session, is_background=True)
+
+
+def find_served(project: Path, roots: Sequence[Path]) -> Path:
+    """Return the directory that a path leads to, if that is in one of `roots`.
+
+    All of this looks at the disk, and may hang where a link leads to a share that is
+    away: whoever started this process ends it.
+
+    Raises ProjectRefused.
+    """
+    real = Path(os.path.realpath(project))
+    if not any(real.is_relative_to(os.path.realpath(root)) for root in roots):
+        raise ProjectRefused(f"{str(project)!r} leads out of daemon.projects")
+    if not real.is_dir():
+        raise ProjectRefused(
+            f"{str(project)!r} is no directory on the host",
+            hint="mount the checkouts at the path that they have on the host",
+        )
+    return real
 
 
 def main() -> None:

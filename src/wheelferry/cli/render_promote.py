@@ -71,6 +71,7 @@ def encode_report(
         "bytes_written": report.bytes_written,
         "tree_bytes": _tree_bytes(report),
         "packs_shared": report.packs_shared,
+        "late": report.late,
         "unsettled": count_unsettled(plan.left, report.rejected),
         "stopped_by": stopped_by.reference if stopped_by else None,
         "duration_s": round(duration_s, 3),

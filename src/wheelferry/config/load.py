@@ -292,7 +292,9 @@ def _build(settings: Mapping[str, Setting]) -> Config:
         uv=UvConfig(**tree["uv"]),
         python=PythonConfig(**tree["python"]),
         promote=PromoteConfig(
-            rate_bytes_s=promote.pop("limit_rate"), rules=RulesConfig(**promote)
+            deadline_s=promote.pop("deadline"),
+            rate_bytes_s=promote.pop("limit_rate"),
+            rules=RulesConfig(**promote),
         ),
         pull=PullConfig(
             native=pull.pop("native"),
@@ -305,5 +307,7 @@ def _build(settings: Mapping[str, Setting]) -> Config:
             tasks=daemon["tasks"],
             poll_s=daemon["poll"],
             rescan_s=daemon["rescan"],
+            socket=daemon["socket"],
+            projects=daemon["projects"],
         ),
     )

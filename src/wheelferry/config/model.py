@@ -53,9 +53,10 @@ class RulesConfig(NamedTuple):
 
 
 class PromoteConfig(NamedTuple):
-    """What to promote, and what it may take of the network; None is no limit."""
+    """What to promote, and what it may take; None is no limit."""
 
     rules: RulesConfig
+    deadline_s: float | None
     rate_bytes_s: int | None
 
 
@@ -73,11 +74,16 @@ class PullConfig(NamedTuple):
 
 
 class DaemonConfig(NamedTuple):
-    """What the daemon does by itself, and how often it looks."""
+    """What the daemon does by itself, how often it looks, and whom it serves.
+
+    `socket` is None if it listens nowhere; projects are in one of `projects`.
+    """
 
     tasks: tuple[str, ...]
     poll_s: float
     rescan_s: float
+    socket: Path | None
+    projects: tuple[Path, ...]
 
 
 class Config(NamedTuple):

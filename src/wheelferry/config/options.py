@@ -184,6 +184,17 @@ _TABLE: Final = (
     ),
     *_rules("promote", "promoted"),
     Option(
+        key="promote.deadline",
+        kind=DURATION,
+        default="none; a promotion takes what it needs",
+        help=(
+            "How long a promotion after a job may take; what is not in the store by then"
+            " is left for the next one"
+        ),
+        flag="--deadline",
+        is_protected=False,
+    ),
+    Option(
         key="promote.limit_rate",
         kind=RATE,
         default="no limit",
@@ -248,6 +259,23 @@ _TABLE: Final = (
         help="How often the daemon compares all of the cache with all of the store",
         own_example='"10m"',
         constant=600,
+    ),
+    Option(
+        key="daemon.socket",
+        kind=PATH,
+        default="none; the daemon listens nowhere",
+        help=(
+            "Unix socket on which the daemon takes requests to pull for a project, from"
+            " containers that have it mounted"
+        ),
+        own_example='"/run/wheelferry/gitlab-runner/socket"',
+    ),
+    Option(
+        key="daemon.projects",
+        kind=PATHS,
+        default="none; every request is refused",
+        help="Directories in which a project must be, for the daemon to pull for it",
+        own_example='["/srv/ci/builds"]',
     ),
 )
 

@@ -50,12 +50,16 @@ class Result(NamedTuple):
         error: What it failed for, in words; empty if it need not be repeated.
         hint: What can be done about that.
         did: What it changed, in words; empty if nothing.
+        text: Its last word, also if it changed nothing; empty if it failed.
+        reference: Of what it failed for, if that has one.
         is_unsettled: Whether it left what was not complete yet.
     """
 
     error: str = ""
     hint: str = ""
     did: str = ""
+    text: str = ""
+    reference: str = ""
     is_unsettled: bool = False
 
 
@@ -67,13 +71,22 @@ class Job:
         argv: The program; the task's name is added.
         payload: The configuration, as the program wants it on its stdin.
         now: When this is.
+        more: What is added to the task's name.
     """
 
     def __init__(
-        self, task: Task, argv: Sequence[str], payload: bytes, now: float
+        self,
+        task: Task,
+        argv: Sequence[str],
+        payload: bytes,
+        now: float,
+        *,
+        more: Sequence[str] = (),
     ) -> None:
         self.task = task
-        self._child = Child([*argv, task.value], payload=payload, closes_stdin=True)
+        self._child = Child(
+            [*argv, task.value, *more], payload=payload, closes_stdin=True
+        )
         self._heard_s = now
         self._summary = _NOTHING
         self._error = _NOTHING
@@ -119,15 +132,21 @@ class Job:
         self._child.close()
         if code in _WELL:
             has_changed = self._summary.get(_CHANGED[self.task])
+            text = str(self._summary.get("text", ""))
             return Result(
-                did=str(self._summary.get("text", "")) if has_changed else "",
+                did=text if has_changed else "",
+                text=text,
                 is_unsettled=bool(self._summary.get("unsettled")),
             )
         if self._error:
             cause = self._error.get("cause")
             message = str(self._error.get("message", ""))
             more = f" ({cause})" if cause and str(cause) not in message else ""
-            return Result(error=message + more, hint=str(self._error.get("hint") or ""))
+            return Result(
+                error=message + more,
+                hint=str(self._error.get("hint") or ""),
+                reference=str(self._error.get("reference", "")),
+            )
         how = f"was ended by signal {-code}" if code and code < 0 else f"ended: {code}"
         if self._is_given_up:
             how = f"said nothing for {STUCK_S / 60:g} min, and was ended"
@@ -139,8 +158,10 @@ class Job:
         """Ask it to end soon."""
         self._child.interrupt()
 
-    def end(self) -> None:
-        """Have it gone."""
+    def end(self, *, kills: bool = False) -> None:
+        """Have it gone; `kills`: without waiting for it to clean up."""
+        if kills:
+            self._child.kill()
         if self._child.wait(END_S) is None:
             self._child.kill()
             self._child.wait(END_S)

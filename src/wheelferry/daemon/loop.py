@@ -94,6 +94,7 @@ class Daemon:
             selector=selector,
             wake=wake,
             reporter=reporter,
+            disk=self._disk,
             now=clock.monotonic_s(),
         )
         try:

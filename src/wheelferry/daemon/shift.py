@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from wheelferry.daemon.door import Door, Terms
 from wheelferry.daemon.jobs import Job, Result
 from wheelferry.daemon.poll import Poller, Sight
 from wheelferry.daemon.report import STORE, Reporter
 from wheelferry.daemon.schedule import Schedule, Task
 from wheelferry.daemon.wake import Wake
 from wheelferry.daemon.watch import Signal, Watch
+from wheelferry.disk import Disk
 from wheelferry.events import Level
 
 READY_S: Final = 5.0
@@ -33,6 +35,7 @@ class Settings(NamedTuple):
         timeout_s: How long the store may be silent.
         job_argv: The program for one run of a task.
         payload: The configuration, for that program's stdin.
+        door: Where it is asked to pull, if anywhere.
     """
 
     cache: Path
@@ -45,6 +48,7 @@ class Settings(NamedTuple):
     timeout_s: float
     job_argv: Sequence[str]
     payload: bytes
+    door: Terms | None = None
 
 
 class Shift:
@@ -55,6 +59,7 @@ class Shift:
         selector: Calls `on_readable` for what is registered with it.
         wake: Wakes the loop from other threads.
         reporter: Told of everything.
+        disk: What changes the local disk.
         now: When this is.
     """
 
@@ -65,6 +70,7 @@ class Shift:
         selector: selectors.BaseSelector,
         wake: Wake,
         reporter: Reporter,
+        disk: Disk,
         now: float,
     ) -> None:
         self._settings = settings
@@ -90,6 +96,9 @@ class Shift:
         )
         self._watch = Watch(settings.cache, tell=wake.tell, warn=wake.warn)
         self._check_s = now
+        self._door = settings.door and Door(
+            settings.door, selector=selector, reporter=reporter, disk=disk
+        )
 
     def step(self, now: float) -> float:
         """Do what is due; return when to be called again, if nothing happens before."""
@@ -103,6 +112,8 @@ class Shift:
             self._saw(sight, now)
         for job in list(self._jobs.values()):
             job.check(now)
+        if self._door:
+            self._door.step(now)
         if not self._is_ready and (self._has_looked or now >= self._began_s + READY_S):
             self._is_ready = True
             self._say_ready()
@@ -120,12 +131,15 @@ class Shift:
             self._poller.next_s(),
             starts_s if self._is_ready else self._began_s + READY_S,
             min((job.next_s() for job in self._jobs.values()), default=math.inf),
+            self._door.next_s() if self._door else math.inf,
         )
 
     def close(self) -> None:
         """End all that was begun; what a run had complete stays."""
         for job in self._jobs.values():
             job.interrupt()
+        if self._door:
+            self._door.close()
         self._watch.close()
         self._poller.close()
         for job in self._jobs.values():

@@ -146,6 +146,10 @@ class Disk:
         """Give a file to a group."""
         os.chown(path, -1, gid)
 
+    def set_owner(self, path: StrPath, uid: int, gid: int) -> None:
+        """Give a file to a user and a group; only root can, unless they have it."""
+        os.chown(path, uid, gid)
+
     def touch(self, path: StrPath) -> None:
         """Set a file's times to the (server's) present."""
         os.utime(path)

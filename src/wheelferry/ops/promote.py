@@ -8,14 +8,17 @@ pack: an orphan, which no record names.  Killed after the segment: all of it cou
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from wheelferry.disk import WorkDir
-from wheelferry.errors import CacheError, StoreError, StoreFull
+from wheelferry.disk.clock import Deadline, monotonic_s
+from wheelferry.errors import CacheError, DeadlinePassed, StoreError, StoreFull
 from wheelferry.events import Event, Level, progress
 from wheelferry.ops.convert import event_fields
 from wheelferry.ops.left import Left
 from wheelferry.ops.local import local_disk, sweep_staging
 from wheelferry.ops.outflow import Outflow
+from wheelferry.ops.pace import Pace
 from wheelferry.ops.packing import Packed, pack_entry
 from wheelferry.ops.past import note
 from wheelferry.ops.promote_plan import Candidate, PromotePlan, plan_promote
@@ -41,6 +44,8 @@ BATCH_SMALL_BYTES = 16 << 20
 """A segment is committed when its records, the packs they name, or the small files in
 them reach one of these."""
 
+NEVER: Final = Deadline.never()
+
 ABANDONED_S = 24 * 3600
 """Age at which a temporary file of this runner's in the store belongs to nobody."""
 
@@ -56,6 +61,7 @@ class PromoteReport:
         segments: Number of segments that were written.
         bytes_written: Of packs, to the store.
         packs_shared: Number of packs that the store had already.
+        late: Number of candidates that the deadline left here.
         stopped_by: What ended it half way, if anything did.
     """
 
@@ -65,21 +71,31 @@ class PromoteReport:
     segments: int = 0
     bytes_written: int = 0
     packs_shared: int = 0
+    late: int = 0
     stopped_by: CacheError | StoreError | None = None
 
 
 def apply_promote(
-    tiers: Tiers, plan: PromotePlan, *, rate_bytes_s: int | None = None
+    tiers: Tiers,
+    plan: PromotePlan,
+    *,
+    rate_bytes_s: int | None = None,
+    until: Deadline = NEVER,
 ) -> PromoteReport:
     """Carry a plan out; what cannot be promoted is reported, and the rest goes on.
 
-    When the store takes no more, what it has is committed and the report says so.  No
-    more than `rate_bytes_s` of packs are written in a second; None is no limit.
+    When the store takes no more, what it has is committed and the report says so.
+
+    Args:
+        tiers: The tiers; their own deadline leaves time after `until`, for a commit.
+        plan: What to do.
+        rate_bytes_s: How much of packs is written in a second; None is no limit.
+        until: When nothing more is begun, nor before that what could not be there then.
     """
     report = PromoteReport()
     try:
         try:
-            _apply(tiers, plan, report, Outflow(rate_bytes_s))
+            _apply(tiers, plan, report, Outflow(rate_bytes_s), until)
         finally:
             promoted = (record.identity for record in report.promoted)
             note(tiers, plan.past, (*plan.known, *promoted))
@@ -90,22 +106,38 @@ def apply_promote(
 
 
 def _apply(
-    tiers: Tiers, plan: PromotePlan, report: PromoteReport, outflow: Outflow
+    tiers: Tiers,
+    plan: PromotePlan,
+    report: PromoteReport,
+    outflow: Outflow,
+    until: Deadline,
 ) -> None:
     if not plan.candidates:
         sweep_staging(tiers.staging, tiers.disk)
         return
     with local_disk(tiers.staging):
-        _promote(tiers, plan, report, outflow)
+        _promote(tiers, plan, report, outflow, until)
+    if report.late:
+        raise DeadlinePassed(
+            f"{report.late} of {len(plan.candidates)} entries are left in the cache:"
+            " they could not be in the store before the deadline",
+            hint="the next promotion goes on from here; promote.deadline (--deadline)"
+            " gives it more time",
+        )
     with contextlib.suppress(StoreError):  # all is committed: it can wait
         tiers.store.sweep_staging(older_than_s=ABANDONED_S)
 
 
 def _promote(
-    tiers: Tiers, plan: PromotePlan, report: PromoteReport, outflow: Outflow
+    tiers: Tiers,
+    plan: PromotePlan,
+    report: PromoteReport,
+    outflow: Outflow,
+    until: Deadline,
 ) -> None:
     with WorkDir.open(tiers.staging, disk=tiers.disk) as work, Pool() as pool:
         batch = _Batch(tiers, report, outflow)
+        pace = Pace()
         try:
             done_bytes = 0
             for done, candidate in enumerate(plan.candidates):
@@ -119,6 +151,11 @@ def _promote(
                     )
                 )
                 done_bytes += candidate.tree_bytes
+                left_s = until.remaining_s()
+                if not left_s or not pace.arrives(candidate.tree_bytes, left_s):
+                    report.late += 1
+                    continue
+                begin_s = monotonic_s()
                 outcome = pack_entry(
                     candidate.entry,
                     work.path,
@@ -128,12 +165,13 @@ def _promote(
                 )
                 if isinstance(outcome, Packed):
                     batch.add(outcome)
-                    continue
-                report.rejected.append(outcome.left)
-                if outcome.stamp:
-                    refused = Rejection(outcome.stamp, outcome.left.reason)
-                    report.refused[candidate.identity] = refused
-                tiers.emit(_rejected(outcome.left))
+                else:
+                    report.rejected.append(outcome.left)
+                    if outcome.stamp:
+                        refused = Rejection(outcome.stamp, outcome.left.reason)
+                        report.refused[candidate.identity] = refused
+                    tiers.emit(_rejected(outcome.left))
+                pace = pace.after(candidate.tree_bytes, monotonic_s() - begin_s)
             batch.commit()
         except StoreFull:
             # There may be room for what names the packs that found some.

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from wheelferry.disk import FileLock, try_lock
-from wheelferry.disk.clock import monotonic_s, pause
+from wheelferry.disk.clock import Deadline, monotonic_s, pause
 from wheelferry.events import Event, Level
 from wheelferry.ops.tiers import Tiers
 
@@ -16,11 +16,14 @@ WAIT_S: Final = 60.0
 
 POLL_S: Final = 0.1
 
+NEVER: Final = Deadline.never()
+
 
 @contextmanager
 def take_turn(
     tiers: Tiers,
     *,
+    until: Deadline = NEVER,
     clock: Callable[[], float] = monotonic_s,
     sleep: Callable[[float], None] = pause,
 ) -> Iterator[None]:
@@ -28,10 +31,16 @@ def take_turn(
 
     To be held from before the plan, which then finds in the store what the other one
     put there.  Without a lock, for whatever reason, the block runs all the same.
+
+    Args:
+        tiers: Whose cache it is.
+        until: When to wait no longer.
+        clock: In seconds, that of the deadline.
+        sleep: Blocks for some seconds of that clock.
     """
     lock = None
     with suppress(OSError):  # such as a file of another user's
-        lock = _wait(tiers, clock, sleep)
+        lock = _wait(tiers, until, clock, sleep)
     try:
         yield
     finally:
@@ -40,7 +49,10 @@ def take_turn(
 
 
 def _wait(
-    tiers: Tiers, clock: Callable[[], float], sleep: Callable[[float], None]
+    tiers: Tiers,
+    until: Deadline,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
 ) -> FileLock | None:
     path = tiers.state / LOCK
     lock = try_lock(path, shared=False)
@@ -48,7 +60,7 @@ def _wait(
         return lock
     begin = "another promotion of this cache goes on:"
     _tell(tiers, f"{begin} waiting for its end, {WAIT_S:.0f} s at most")
-    end_s = clock() + WAIT_S
+    end_s = min(clock() + WAIT_S, until.at_s)
     while clock() < end_s:
         sleep(POLL_S)
         if lock := try_lock(path, shared=False):

@@ -13,6 +13,7 @@ the service starts.  From that follows what is listed here:
 * For the store, the directory that its share is mounted in.  A share that is mounted
   later appears there, and can be written.  And while systemd sets all this up, it looks
   at each listed path: at the share itself it would hang with a server that is silent.
+* For the socket, the directory that it is made in.
 """
 
 from collections.abc import Collection, Iterable
@@ -23,6 +24,9 @@ from wheelferry.errors import UnitsError
 
 STATE_DIRECTORIES: Final = "/var/lib/wheelferry"
 """Where StateDirectory= of the units makes a directory for each instance."""
+
+RUNTIME_DIRECTORIES: Final = "/run/wheelferry"
+"""Where RuntimeDirectory= makes a directory for an instance, if its socket is there."""
 
 _HOMES: Final = ("/home", "/root", "/run/user")
 """What ProtectHome= hides."""
@@ -37,13 +41,16 @@ class Needs(NamedTuple):
         cache: The cache.
         state: The state directory.
         store: The store.
-        read: All else that it reads or runs: its interpreter, uv, configuration files.
+        read: All else that it reads or runs: its interpreter, uv, configuration files,
+            the projects that it pulls for.
+        socket: Where it listens, or "".
     """
 
     cache: str
     state: str
     store: str
     read: tuple[str, ...]
+    socket: str = ""
 
 
 class Access(NamedTuple):
@@ -55,6 +62,8 @@ class Access(NamedTuple):
         share: The directory that the store's share is mounted in.
         in_home: What is needed of the users' homes.
         in_temporary: What is needed of `/tmp` and `/var/tmp`.
+        socket: The directory of the socket, or "".
+        is_socket_listed: Whether that has to be opened: not if systemd makes it.
     """
 
     own: str
@@ -62,6 +71,8 @@ class Access(NamedTuple):
     share: str
     in_home: tuple[str, ...]
     in_temporary: tuple[str, ...]
+    socket: str = ""
+    is_socket_listed: bool = False
 
 
 def plan_access(needs: Needs, *, name: str, mount_points: Collection[str]) -> Access:
@@ -78,13 +89,16 @@ def plan_access(needs: Needs, *, name: str, mount_points: Collection[str]) -> Ac
             " or set cache.state to a directory near it",
         )
     made = f"{STATE_DIRECTORIES}/{name}"
-    paths = (needs.cache, needs.state, needs.store, *needs.read)
+    socket = needs.socket.rpartition("/")[0]
+    paths = (needs.cache, needs.state, needs.store, *needs.read, needs.socket)
     return Access(
         own=own,
         is_own_listed=not is_below(own, made),
         share=_find_share(needs.store, mount_points),
         in_home=_find_in(paths, _HOMES),
         in_temporary=_find_in(paths, _TEMPORARY),
+        socket=socket,
+        is_socket_listed=bool(socket) and socket != f"{RUNTIME_DIRECTORIES}/{name}",
     )
 
 

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from wheelferry.errors import ConfigError, UnitsError
-from wheelferry.systemd.access import Access, Needs, is_below
+from wheelferry.systemd.access import (
+    RUNTIME_DIRECTORIES,
+    Access,
+    Needs,
+    is_below,
+)
 from wheelferry.systemd.account import Account, can_write
 from wheelferry.systemd.mounts import decode_fstab, decode_mountinfo
 
@@ -42,11 +47,14 @@ def gather_needs(
         )
     files = sorted(origin for origin in origins if origin.startswith("/"))
     named = [config_file] if config_file else []
+    read = [*interpreter, *values["uv.paths"], *values["daemon.projects"]]
+    socket = values["daemon.socket"] or ""
     return Needs(
         cache=os.path.realpath(values["cache.path"]),
         state=os.path.realpath(values["cache.state"]),
         store=os.path.normpath(values["store.path"]),
-        read=tuple(dict.fromkeys([*interpreter, *values["uv.paths"], *files, *named])),
+        read=tuple(dict.fromkeys([*read, *files, *named])),
+        socket=socket and os.path.normpath(socket),
     )
 
 
@@ -81,6 +89,13 @@ def check_places(
             f" {account.name} cannot write to it",
             hint="give --user the user who runs the jobs, or set cache.path to the cache"
             " of that user",
+        )
+    if access.is_socket_listed and not Path(access.socket).is_dir():
+        raise UnitsError(
+            f"there is no directory {access.socket}, where the daemon's socket is to be",
+            hint="make it, or set daemon.socket to"
+            f" {RUNTIME_DIRECTORIES}/NAME/socket with the NAME of the instance, where"
+            " systemd makes the directory",
         )
     if not access.is_own_listed:
         return  # systemd makes it

@@ -43,6 +43,8 @@ def plan_instance(
         config_file=config_file,
         interpreter=_find_interpreter(),
     )
+    if has_timer:  # nobody listens
+        needs = needs._replace(socket="")
     access = plan_access(needs, name=name, mount_points=find_mount_points())
     check_places(account, needs, access, python=python, prefix=sys.prefix)
     return Instance(

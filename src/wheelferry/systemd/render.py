@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from wheelferry.errors import UnitsError
+from wheelferry.sealed.seal import seal
 from wheelferry.systemd.access import Access
 from wheelferry.systemd.escape import double_percent, quote, quote_program
-from wheelferry.systemd.seal import seal
 
 DAEMON: Final = "wheelferry"
 PULL: Final = "wheelferry-pull"
@@ -24,6 +24,10 @@ _METRICS_DROP_IN: Final = "20-metrics.conf"
 DROP_INS: Final = (_DROP_IN, _METRICS_DROP_IN)
 """Names that drop-ins of ours can have."""
 
+_HINT: Final = (
+    "# To change something, add a drop-in of your own (systemctl edit): this file is"
+    " replaced.\n"
+)
 _NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 
 
@@ -75,7 +79,7 @@ def render_templates(
     names = (PULL_UNIT, TIMER_UNIT) if has_timer else (DAEMON_UNIT,)
     sandbox = templates[SANDBOX]
     return {
-        name: seal(
+        name: _seal(
             templates[name]
             .replace("@SANDBOX@\n", sandbox)
             .replace("@PYTHON@", quote_program(python))
@@ -87,10 +91,10 @@ def render_templates(
 def render_instance(templates: Mapping[str, str], instance: Instance) -> dict[str, str]:
     """Return the drop-ins of one instance, by path below the directory of units."""
     directory = drop_in_directory(instance.name, has_timer=instance.has_timer)
-    files = {f"{directory}/{_DROP_IN}": seal(_render_drop_in(instance))}
+    files = {f"{directory}/{_DROP_IN}": _seal(_render_drop_in(instance))}
     if instance.metrics_port is not None:
         text = templates[METRICS].replace("@PORT@", str(instance.metrics_port))
-        files[f"{directory}/{_METRICS_DROP_IN}"] = seal(text)
+        files[f"{directory}/{_METRICS_DROP_IN}"] = _seal(text)
     return files
 
 
@@ -115,6 +119,15 @@ def _render_drop_in(instance: Instance) -> str:
             "# Both the cache and its state directory are in here.",
             f"ReadWritePaths={quote(access.own)}",
         ]
+    if access.socket:
+        lines += ["# The daemon's socket is in here, for containers that mount it."]
+        if access.is_socket_listed:
+            lines += [f"ReadWritePaths={quote(access.socket)}"]
+        else:
+            lines += [
+                "RuntimeDirectory=wheelferry/%i",
+                "RuntimeDirectoryPreserve=restart",
+            ]
     if access.in_home:
         lines += [
             f"# Needed: {_list(access.in_home)}.",
@@ -126,6 +139,10 @@ def _render_drop_in(instance: Instance) -> str:
             "PrivateTmp=no",
         ]
     return "\n".join([*lines, ""])
+
+
+def _seal(text: str) -> str:
+    return seal(f"{_HINT}{text}", command="systemd install")
 
 
 def _list(paths: tuple[str, ...]) -> str:

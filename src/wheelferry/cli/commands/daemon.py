@@ -2,6 +2,8 @@
 
 import pickle
 import sys
+from collections.abc import Sequence
+from typing import Final
 
 import click
 
@@ -12,12 +14,17 @@ from wheelferry.cli.session import Session
 from wheelferry.config import environment
 from wheelferry.config.load import load_config
 from wheelferry.config.model import Config
+from wheelferry.daemon.door import Terms
 from wheelferry.daemon.loop import Daemon, Manager
 from wheelferry.daemon.notify import Notifier
 from wheelferry.daemon.schedule import Task
 from wheelferry.daemon.shift import Settings
 from wheelferry.disk import Disk
+from wheelferry.errors import ConfigError
 from wheelferry.store.layout import CATALOG
+
+MAX_SOCKET_PATH_BYTES: Final = 107
+"""unix(7): 108 bytes with the one that ends it."""
 
 _FLAGS = ("store.path", "cache.path", "cache.state", "runner.name")
 
@@ -71,6 +78,8 @@ def _settle(config: Config, session: Session) -> Settings:
     """Return what the daemon needs; raises ConfigError if there is no store."""
     store = session.store_path()
     isolated = ["-I"] if sys.flags.isolated else []
+    argv = (sys.executable, *isolated, "-m", "wheelferry.cli.job")
+    payload = pickle.dumps(config)
     return Settings(
         cache=config.cache.path,
         state=config.cache.state,
@@ -80,8 +89,33 @@ def _settle(config: Config, session: Session) -> Settings:
         poll_s=config.daemon.poll_s,
         rescan_s=config.daemon.rescan_s,
         timeout_s=config.store.timeout_s,
-        job_argv=(sys.executable, *isolated, "-m", "wheelferry.cli.job"),
-        payload=pickle.dumps(config),
+        job_argv=argv,
+        payload=payload,
+        door=_settle_door(config, argv, payload),
+    )
+
+
+def _settle_door(config: Config, argv: Sequence[str], payload: bytes) -> Terms | None:
+    """Return where it listens, if anywhere; raises ConfigError for what serves nobody."""
+    path, projects = config.daemon.socket, config.daemon.projects
+    if path is None:
+        return None
+    if not projects:
+        raise ConfigError(
+            f"daemon.socket is {path}, but no project is served there",
+            hint="set daemon.projects to the directory of the jobs' checkouts",
+        )
+    if len(str(path).encode()) > MAX_SOCKET_PATH_BYTES:
+        raise ConfigError(
+            f"daemon.socket is longer than the kernel takes: {path}",
+            hint=f"use a path of at most {MAX_SOCKET_PATH_BYTES} bytes",
+        )
+    return Terms(
+        path=path,
+        roots=tuple(map(str, projects)),
+        deadline_s=config.pull.deadline_s,
+        argv=argv,
+        payload=payload,
     )
 
 

@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 
 from wheelferry.cli import exits
+from wheelferry.cli.bounds import Bounds
 from wheelferry.cli.command import DRY_RUN, command
 from wheelferry.cli.conclude import conclude
 from wheelferry.cli.output import Form
@@ -26,6 +27,7 @@ from wheelferry.ops.turn import take_turn
     settings=(
         "promote.include",
         "promote.exclude",
+        "promote.deadline",
         "promote.limit_rate",
         "store.path",
         "cache.path",
@@ -40,7 +42,8 @@ def promote(session: Session, *, is_dry_run: bool) -> int:
     """Put what the local cache has, and the store lacks, into the store.
 
     Each archive is checked against its RECORD first; what was edited stays here, and is
-    named.
+    named.  What is not in the store by the deadline, if there is one, is left for the
+    next promotion.
     """
     return run_promote(session, is_dry_run=is_dry_run)
 
@@ -53,28 +56,39 @@ def run_promote(
     Args:
         session: Where from, and with which settings.
         is_dry_run: Whether only to say what would be done.
-        is_background: Whether no job waits for it: then it asks a store too that was
-            silent a moment ago, and leaves what was refused before.
+        is_background: Whether no job waits for it: then it takes its time, asks a store
+            too that was silent a moment ago, and leaves what was refused before.
     """
-    output, start_s = session.output, clock.monotonic_s()
+    output, process = session.output, session.process
     config = session.config.promote
     rules = make_rules(config.rules, session.config.pull.native)
+    bounds = Bounds.none()
+    if config.deadline_s is not None and not is_background:
+        bounds = Bounds.within(config.deadline_s, started_s=process.started_s)
     with connect(
-        session, skips_silent=not is_background, makes_state=not is_dry_run
+        session,
+        deadline=bounds.end,
+        hard_stop=bounds.stop,
+        skips_silent=not is_background,
+        makes_state=not is_dry_run,
     ) as link:
         with (
             open_tiers(session, link, needs_cache=True, only_looks=is_dry_run) as tiers,
-            nullcontext() if is_dry_run else take_turn(tiers),
+            nullcontext() if is_dry_run else take_turn(tiers, until=bounds.move),
         ):
             plan = plan_promote(tiers, rules, is_background=is_background)
             tell_left(output, plan.left)
             if is_dry_run:
+                process.take_word()
                 output.text(render_plan(plan))
                 output.document(encode_plan(plan))
                 return exits.DONE
-            report = apply_promote(tiers, plan, rate_bytes_s=config.rate_bytes_s)
+            report = apply_promote(
+                tiers, plan, rate_bytes_s=config.rate_bytes_s, until=bounds.move
+            )
         link.memory.stopped_by = report.stopped_by
-    duration_s = clock.monotonic_s() - start_s
+    duration_s = clock.monotonic_s() - process.started_s
+    process.take_word()
     code = conclude(
         session,
         report.stopped_by,

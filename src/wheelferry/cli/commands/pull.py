@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from wheelferry.cli import exits
+from wheelferry.cli.bounds import Bounds
 from wheelferry.cli.command import DRY_RUN, command
 from wheelferry.cli.conclude import conclude
 from wheelferry.cli.output import Form
@@ -14,16 +15,9 @@ from wheelferry.cli.render_left import tell_left
 from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import connect, make_rules, open_tiers
 from wheelferry.disk import clock
-from wheelferry.disk.clock import Deadline
 
 if TYPE_CHECKING:
     from wheelferry.project.inputs import Inputs
-
-PUBLISH_S: Final = 1.5
-"""Of the deadline, at most what is kept for publishing what was read."""
-
-PATIENCE_S: Final = 0.5
-"""After the deadline, how long what is not the store may take to end."""
 
 
 def _file_option(*names: str, metavar: str, text: str) -> click.Option:
@@ -172,13 +166,13 @@ def run_pull(
         inputs: What says what a job needs; without, all that fits is pulled.
     """
     output, process, config = session.output, session.process, session.config
-    deadline_s = config.pull.deadline_s
-    over_s = process.started_s + deadline_s
-    soft, hard = over_s - min(PUBLISH_S, deadline_s / 5), over_s + PATIENCE_S
+    bounds = Bounds.none()
+    if not is_background:
+        bounds = Bounds.within(config.pull.deadline_s, started_s=process.started_s)
     with connect(
         session,
-        deadline=Deadline.never() if is_background else Deadline(soft),
-        hard_stop=None if is_background else Deadline(hard),
+        deadline=bounds.move,
+        hard_stop=bounds.stop,
         skips_silent=not is_background,
         makes_state=not is_dry_run,
     ) as link:

@@ -6,11 +6,12 @@ from typing import Final
 import click
 
 from wheelferry.cli import exits
-from wheelferry.cli.command import DRY_RUN, command
+from wheelferry.cli.command import DRY_RUN, FORCE, command
+from wheelferry.cli.render_changes import encode_changes, render_changes
 from wheelferry.cli.session import Session
 from wheelferry.disk import Disk
+from wheelferry.sealed.files import Change
 from wheelferry.systemd import files, manager
-from wheelferry.systemd.files import Action, Change
 from wheelferry.systemd.plan import plan_instance, render_files, render_shared
 from wheelferry.systemd.render import Instance, check_name
 
@@ -41,11 +42,6 @@ _DIRECTORY = click.Option(
     default=_ROOT,
     help="Directory that has etc/systemd/system, for trying it out; `/` by default.",
 )
-_FORCE = click.Option(
-    ["--force", "is_forced"],
-    is_flag=True,
-    help="Lose what was changed in the files by hand.",
-)
 
 
 @command(
@@ -61,7 +57,7 @@ _FORCE = click.Option(
             is_flag=True,
             help="Start it too, now and at boot; anew if it runs.",
         ),
-        _FORCE,
+        FORCE,
         _DIRECTORY,
         DRY_RUN,
     ),
@@ -145,7 +141,7 @@ def print_(
 @command(
     "systemd uninstall",
     example="sudo /opt/wheelferry/bin/wheelferry systemd uninstall --user gitlab-runner",
-    params=(_USER, _NAME, _FORCE, _DIRECTORY, DRY_RUN),
+    params=(_USER, _NAME, FORCE, _DIRECTORY, DRY_RUN),
 )
 def uninstall(
     session: Session,
@@ -210,23 +206,8 @@ def _require(user: str | None) -> str:
 def _tell(
     session: Session, changes: tuple[Change, ...], steps: list[str], *, is_dry_run: bool
 ) -> None:
-    would = "would be " if is_dry_run else ""
-    lines = [
-        f"{c.path}: {'' if c.action is Action.UNCHANGED else would}{c.action.value}"
-        for c in changes
-    ]
-    lines = lines or ["nothing to do: nothing is installed under that name"]
-    if steps:
-        lines += ["", "Next:", *(f"  {step}" for step in steps)]
-    session.output.text("\n".join(lines))
-    session.output.document(
-        {
-            "changes": [
-                {"path": str(c.path), "action": c.action.value} for c in changes
-            ],
-            "next": steps,
-        }
-    )
+    session.output.text(render_changes(changes, steps, is_dry_run=is_dry_run))
+    session.output.document(encode_changes(changes, steps))
 
 
 COMMAND = click.Group(

@@ -1,0 +1,2 @@
+#!/bin/sh
+@PRE@ "$BUILDKITE_BUILD_CHECKOUT_PATH" || true
