@@ -69,7 +69,18 @@ def test_broken_lock_is_one_warning(
     (line,) = done.err.splitlines()
     assert "the job can go on" in line
     assert words in line
-    assert machine.run("pull", *argv, "--strict").code == 50
+    assert machine.run("pull", *argv, "--strict").code == 60
+
+
+def test_project_without_a_lock_needs_nothing(machine: Machine, project: Path) -> None:
+    """Jobs without Python have the same hook: no warning, and nothing is pulled."""
+    (project / "uv.lock").unlink()
+    done = machine.run("pull", "--strict", "--project", str(project))
+    assert (done.code, done.err, len(machine.restored)) == (0, "", 0)
+    (line,) = done.out.splitlines()
+    assert line.startswith(
+        f"nothing to pull: {project} has no lock: looked for uv.lock"
+    )
 
 
 @pytest.mark.parametrize(

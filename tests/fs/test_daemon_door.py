@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemons import RunningDaemon, eventually
-from tests.support.hooked import Hooked
+from tests.support.hooked import Hooked, lock
 from wheelferry.daemon.door import MAX_CLIENTS, MAX_PULLS, READ_S
 
 TOOLS = ("curl", "socat", "nc")
@@ -170,6 +170,7 @@ def test_two_at_once(served: Served) -> None:
     """Both are served, by two processes that do not read the same pack twice."""
     other = served.builds / "other"
     other.mkdir()
+    lock(other)
 
     hooks = [served.hook(), served.hook(other)]
     out = [said(hook) for hook in hooks]

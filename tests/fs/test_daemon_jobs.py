@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import subprocess
 import sys
 import time
 import tracemalloc
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.daemons import eventually
 from wheelferry.daemon.jobs import END_S, STUCK_S, Job, Result, Warned
 from wheelferry.daemon.schedule import Task
 from wheelferry.events import Level
@@ -188,3 +190,18 @@ def test_endless_line_does_not_fill_the_memory(new_job) -> None:
     finally:
         tracemalloc.stop()
     assert len(result.error) < 1000
+
+
+def test_run_can_be_interrupted_where_a_shell_has_that_ignored() -> None:
+    """As below a daemon that was started with `&` in a script."""
+    script = f"trap '' INT; exec '{sys.executable}' -m wheelferry.cli.job pull"
+    with subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE) as run:
+        status = Path(f"/proc/{run.pid}/status")
+        eventually(lambda: _catches(status.read_text(), signal.SIGINT))
+        run.send_signal(signal.SIGINT)
+        assert run.wait(LONG_S) == 130
+
+
+def _catches(status: str, number: int) -> bool:
+    (mask,) = (line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(mask.split()[1], 16) & 1 << (number - 1))

@@ -123,6 +123,10 @@ class CountingDisk(Disk):
         with self._step("rename", source, target):
             super().rename(source, target)
 
+    def set_owner(self, path: StrPath, uid: int, gid: int) -> None:
+        with self._step("set_owner", path):
+            super().set_owner(path, uid, gid)
+
     def link_new(self, source: StrPath, target: StrPath) -> bool:
         with self._step("link_new", source, target):
             return super().link_new(source, target)

@@ -9,9 +9,11 @@ import msgpack
 from wheelferry.uvcache.entry import EntryInfo, EntryKey, Hash, Kind
 from wheelferry.uvcache.formats import Family, Framing, find_format
 from wheelferry.uvcache.pointer import Payload, Pointer
+from wheelferry.uvcache.seahash import cache_digest
 
 POLICY = b"http://index.invalid/files/some.file" + bytes(28)
-KEY = "d64ec65f49db7a34"
+INDEX = "http://index.invalid/simple"
+KEY = cache_digest(INDEX)
 TAGS = "py3-none-any"
 FILE = Hash(algorithm="sha256", value="1f" * 32)
 OTHER_FILE = Hash(algorithm="sha256", value="2e" * 32)

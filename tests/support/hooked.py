@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.cachetree import few, make_cache
+from tests.support.entries import INDEX
 from tests.support.tiers import Ferry, make_store
 
 ROOT: Final = Path(__file__).parents[2]
@@ -19,6 +20,29 @@ STATES: Final = ("healthy", "frozen", "missing", "corrupt", "no-wheelferry")
 
 SHELLS: Final = {"bash -e": ("bash", "-e"), "dash": ("dash",), "itself": ()}
 """As GitHub's runner runs a script, as a small shell does, and as a program."""
+
+
+def lock(project: Path) -> None:
+    """Let a project ask for both entries of the store."""
+    wheel, built = (entry.info for entry in few())
+    (project / "pylock.toml").write_text(f"""
+lock-version = "1.0"
+created-by = "a test"
+[[packages]]
+name = "{wheel.name}"
+version = "{wheel.version}"
+index = "{INDEX}"
+[[packages.wheels]]
+url = "{INDEX}/{wheel.name.replace("-", "_")}-{wheel.version}-{wheel.tags}.whl"
+hashes = {{ sha256 = "{wheel.hashes[0].value}" }}
+[[packages]]
+name = "{built.name}"
+version = "{built.version}"
+index = "{INDEX}"
+[packages.sdist]
+url = "{INDEX}/{built.name}-{built.version}.tar.gz"
+hashes = {{ sha256 = "{built.hashes[0].value}" }}
+""")
 
 
 class Hooked:
@@ -38,6 +62,7 @@ class Hooked:
         self.cache = root / "uv"
         self.project = root / "builds" / "group" / "it's a project"
         self.project.mkdir(parents=True)
+        lock(self.project)
         self.store = make_store(root / "store")
         full = make_cache(root / "full", few())
         Ferry(cache=full, store=self.store).promote()
@@ -45,7 +70,8 @@ class Hooked:
         self.config.write_text(
             f"[store]\npath = '{self.store}'\ntimeout = '20s'\n"
             f"[cache]\npath = '{self.cache}'\n"
-            f"[uv]\nversions = ['{UV_VERSION}']\n"
+            f"[uv]\nversions = ['{UV_VERSION}']\n[python]\nversions = ['3.11']\n"
+            f"paths = ['{Path(sys.executable).parent}']\n"
             "[pull]\ndeadline = '2s'\n[promote]\ndeadline = '2s'\n"
             f"[daemon]\nprojects = ['{root / 'builds'}']\n"
             + (f"socket = '{socket}'\n" if socket else "")

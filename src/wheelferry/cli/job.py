@@ -7,6 +7,7 @@ now.  What is done and how it ended goes to stdout and stderr as JSON lines.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,6 +92,8 @@ def find_served(project: Path, roots: Sequence[Path]) -> Path:
 
 def main() -> None:
     """Run it and leave the process."""
+    # The daemon ends it so; a daemon that a shell has put into the background ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from wheelferry.cli.failure import run_guarded
 
     stdout, stderr = standard_streams()

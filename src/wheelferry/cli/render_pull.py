@@ -187,7 +187,8 @@ def _why_nothing(plan: PullPlan) -> str:
     if plan.refused_segments:
         refused = count(plan.refused_segments, "segment")
         parts.append(f"{refused} of the catalog could not be read")
-    if plan.served is not None:
+    if plan.target.demand is not None:
+        parts += map(printable, plan.target.demand.lockless)
         return "; ".join(parts) or "nothing is asked for that a store can have"
     return "; ".join(parts) or "the store is empty"
 

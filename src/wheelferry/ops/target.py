@@ -78,7 +78,7 @@ def find_target(
     from wheelferry.project.load import load_demand  # noqa: PLC0415
 
     demand = load_demand(inputs, chosen)
-    if not chosen:
+    if not chosen and not demand.lockless:
         tiers.emit(_UNKNOWN)
     return Target(chosen, demand)
 

@@ -12,6 +12,10 @@ _MAX_ABOVE: Final = 32
 _MAX_LOCKS: Final = 64
 
 
+class NoLock(Exception):
+    """A project has no lock.  No error: a runner has jobs without Python, too."""
+
+
 def find_locks(directory: Path) -> tuple[Path, ...]:
     """Return the locks of the project in a directory.
 
@@ -19,7 +23,9 @@ def find_locks(directory: Path) -> tuple[Path, ...]:
     `pylock.toml`; else all `pylock.*.toml`; else the locks of all scripts
     (`*.py.lock`).  Nothing is looked for above a repository.
 
-    Raises ProjectError: there is none.
+    Raises:
+        NoLock: There is none.
+        ProjectError: There is no such directory.
     """
     if not directory.is_dir():
         raise ProjectError(
@@ -35,10 +41,9 @@ def find_locks(directory: Path) -> tuple[Path, ...]:
         if found:
             return tuple(found[:_MAX_LOCKS])
     where = f"{directory} and above it, to {above[-1]}" if above[1:] else f"{directory}"
-    raise ProjectError(
+    raise NoLock(
         f"{directory} has no lock: looked for {UV_LOCK} in {where}, and there for"
-        f" {PYLOCK}, pylock.*.toml and *.py.lock",
-        hint="make one with `uv lock`, or name what to read with --lock or -r",
+        f" {PYLOCK}, pylock.*.toml and *.py.lock"
     )
 
 

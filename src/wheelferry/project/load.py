@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wheelferry.errors import ProjectError
 from wheelferry.project.files import load_toml, read_text
-from wheelferry.project.find import find_locks, find_python_versions
+from wheelferry.project.find import NoLock, find_locks, find_python_versions
 from wheelferry.project.inputs import Inputs
 from wheelferry.project.interpreter import Interpreter, Request, parse_request
 from wheelferry.project.need import Demand, Gathering
@@ -23,7 +23,12 @@ def load_demand(inputs: Inputs, pythons: Sequence[Interpreter]) -> Demand:
     Raises ProjectError: something is missing, or cannot be read.
     """
     gathering = Gathering()
-    found = [lock for project in inputs.projects for lock in find_locks(project)]
+    found: list[Path] = []
+    for project in inputs.projects:
+        try:
+            found += find_locks(project)
+        except NoLock as exc:
+            gathering.lack_lock(str(exc))
     for lock in dict.fromkeys((*found, *inputs.locks)):
         # uv names them so: `pylock.toml`, `pylock.<name>.toml`; all others are its own.
         is_pylock = lock.name.startswith("pylock.") and lock.suffix == ".toml"

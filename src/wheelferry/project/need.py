@@ -96,10 +96,15 @@ class Omitted(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """All that locks ask for."""
+    """All that locks ask for.
+
+    Attributes:
+        lockless: Of each project that has no lock, where it was looked for.
+    """
 
     needs: tuple[Need, ...] = ()
     omitted: tuple[Omitted, ...] = ()
+    lockless: tuple[str, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -130,6 +135,7 @@ class Gathering:
     def __init__(self) -> None:
         self._needs: dict[tuple[str, str, Source, File], list[int]] = {}
         self._omitted: dict[tuple[str, str], Omitted] = {}
+        self._lockless: list[str] = []
 
     def need(
         self, name: str, version: str, source: Source, file: File, python: int
@@ -146,6 +152,10 @@ class Gathering:
         omitted = Omitted(name, version, reason, is_elsewhere)
         self._omitted.setdefault((name, version), omitted)
 
+    def lack_lock(self, where: str) -> None:
+        """Note that a project has no lock."""
+        self._lockless.append(where)
+
     def demand(self) -> Demand:
         """Return all of it; what one interpreter needs is not left out for another."""
         needs = tuple(
@@ -153,4 +163,4 @@ class Gathering:
         )
         needed = {(need.name, need.version) for need in needs}
         omitted = tuple(o for key, o in self._omitted.items() if key not in needed)
-        return Demand(needs, omitted)
+        return Demand(needs, omitted, tuple(self._lockless))
