@@ -78,6 +78,11 @@ class Service:
         """Return whether a task runs."""
         return len(self.family()) > 2
 
+    def promotes(self) -> bool:
+        """Return whether a promotion runs."""
+        commands = (Path(f"/proc/{pid}/cmdline") for pid in self.family())
+        return any("promote" in path.read_text().split("\0") for path in commands)
+
     def watch_until_calm(self) -> list[Holdings]:
         """Return what it held, again and again, until nothing is left to be done."""
         samples = []
