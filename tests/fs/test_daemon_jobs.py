@@ -199,7 +199,8 @@ def test_run_can_be_interrupted_where_a_shell_has_that_ignored() -> None:
         status = Path(f"/proc/{run.pid}/status")
         eventually(lambda: _catches(status.read_text(), signal.SIGINT))
         run.send_signal(signal.SIGINT)
-        assert run.wait(LONG_S) == 130
+        # By itself, or by Python if it comes before there is anything to clean up.
+        assert run.wait(LONG_S) in (130, -signal.SIGINT)
 
 
 def _catches(status: str, number: int) -> bool:
