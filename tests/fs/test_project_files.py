@@ -9,7 +9,7 @@ import pytest
 from wheelferry.disk import Disk
 from wheelferry.errors import ProjectError
 from wheelferry.project.files import load_toml, read_text
-from wheelferry.project.find import find_locks
+from wheelferry.project.find import NoLock, find_locks
 from wheelferry.project.inputs import Inputs
 from wheelferry.project.interpreter import Request
 from wheelferry.project.load import find_requests, load_demand
@@ -50,9 +50,7 @@ def test_lock_is_found(tmp_path: Path, present: list[str], found: list[str]) -> 
 def test_nothing_is_looked_for_above_a_repository(tmp_path: Path) -> None:
     """And what was looked for is said."""
     make(tmp_path, "uv.lock", "checkout/.git/x", "checkout/a/x")
-    with pytest.raises(
-        ProjectError, match=r"looked for uv\.lock in .*pylock\.\*\.toml"
-    ):
+    with pytest.raises(NoLock, match=r"looked for uv\.lock in .*pylock\.\*\.toml"):
         find_locks(tmp_path / "checkout/a")
     with pytest.raises(ProjectError, match="is no directory"):
         find_locks(tmp_path / "gone")
@@ -67,6 +65,8 @@ def test_hostile_files_are_refused(tmp_path: Path) -> None:
     for name in ("pipe", "zero", "large", "binary", "gone", "."):
         with pytest.raises(ProjectError):
             read_text(tmp_path / name, 100)
+    with pytest.raises(ProjectError, match="is larger than 100 bytes"):
+        read_text(tmp_path / "large", 100)
 
 
 @pytest.mark.parametrize("text", ["a = ", "a = " + "[" * 100_000, "a = 1\na = 2"])

@@ -32,7 +32,7 @@ def read_text(path: Path, limit_bytes: int = MAX_LOCK_BYTES) -> str:
     if not is_plain:
         raise ProjectError(f"{path} is no plain file")
     if len(data) > limit_bytes:
-        raise ProjectError(f"{path} is larger than {limit_bytes >> 20} MiB")
+        raise ProjectError(f"{path} is larger than {limit_bytes} bytes")
     try:
         return data.decode()
     except UnicodeDecodeError as exc:
