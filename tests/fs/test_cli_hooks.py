@@ -27,11 +27,11 @@ def run(tmp_path: Path) -> Run:
     )
 
     def run(
-        verb: str, ci: str, *argv: str, **environ: str
+        verb: str, *argv: str, **environ: str
     ) -> "subprocess.CompletedProcess[str]":
         places = ["--config", str(config), "--scripts", str(tmp_path / "hooks")]
         return subprocess.run(
-            [sys.executable, "-m", "wheelferry", "hooks", verb, ci, *places, *argv],
+            [sys.executable, "-m", "wheelferry", "hooks", verb, *places, *argv],
             env={**os.environ, **environ},
             capture_output=True,
             text=True,
@@ -193,6 +193,13 @@ def test_what_makes_no_sense_is_refused(
     done = run(*argv)
 
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
+def test_missing_word_is_told_in_one_line(run: Run) -> None:
+    """click lists the choices in lines of their own, whose ends would show as `\\n`."""
+    done = run("show")
+
+    assert (done.returncode, "Choose from: gitlab, github," in done.stderr) == (2, True)
 
 
 def test_uv_is_looked_for_where_it_is(run: Run, tmp_path: Path) -> None:

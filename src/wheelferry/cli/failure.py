@@ -122,7 +122,7 @@ def _output(process: Process, argv: Sequence[str]) -> Output:
 
 def _usage(exc: click.UsageError) -> Usage:
     path = exc.ctx.command_path if exc.ctx else "wheelferry"
-    message = exc.format_message().rstrip(".")
+    message = " ".join(exc.format_message().split()).rstrip(".")
     return Usage(message, hint=f"see `{path} --help`")
 
 
