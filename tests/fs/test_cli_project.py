@@ -32,6 +32,42 @@ def test_plan_is_told_by_package(machine: Machine, project: Path) -> None:
     assert lines[-1].startswith("would pull 1 entry, ")
 
 
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--exclude=pure-*"], "its name matches an exclude pattern"),
+        (["--max-bytes=1"], "beyond pull.max_bytes: "),
+    ],
+)
+def test_package_that_a_rule_leaves_is_for_this_machine(
+    machine: Machine, project: Path, flags: list[str], why: str
+) -> None:
+    """It could use it; what keeps it in the store is the administrator's to change."""
+    requirements = f"{project}/requirements.txt"
+    done = machine.run("pull", "--python=3.12", "-r", requirements, *flags, "--dry-run")
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    told = f"pure-wheel 1.0 left in the store: {why}"
+    assert [line for line in lines if line.startswith(told)]
+
+
+def test_pythons_that_need_nothing_are_not_named(
+    machine: Machine, project: Path
+) -> None:
+    """Or each package would be told to be for the others, where there is one too many."""
+    text = (
+        "pure-wheel==1.0; python_version < '3.13'\ngone==2.0; python_version < '3.12'"
+    )
+    (project / "requirements.txt").write_text(text)
+    pythons = [f"--python={version}" for version in ("3.11", "3.12", "3.13")]
+    done = machine.run(
+        "pull", *pythons, "-r", f"{project}/requirements.txt", "--dry-run"
+    )
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    assert "gone 2.0 not in store (for CPython 3.11.0)" in lines
+    assert not [line for line in lines if "pure-wheel" in line and "CPython" in line]
+    assert "for CPython 3.11.0, CPython 3.12.0" in lines
+
+
 def test_summary_stays_one_line(machine: Machine, project: Path) -> None:
     """With the number of packages that a job will have to get elsewhere."""
     done = machine.run(

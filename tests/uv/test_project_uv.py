@@ -163,7 +163,7 @@ def test_hashless_entries_serve_no_lock(site, new_runner, fleet):
     b.check_out(project)
     plan = pull(fleet, b, f"--project={b.work}", "--dry-run").summary
     (package,) = plan["packages"]
-    assert (package["state"], plan["present"]) == ("not-for-this-machine", 0)
+    assert (package["state"], plan["present"]) == ("left", 0)
     assert "without digests" in package["reason"]
 
 

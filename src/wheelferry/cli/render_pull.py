@@ -91,12 +91,13 @@ def render_plan(plan: PullPlan) -> str:
 
 def _render_packages(plan: PullPlan) -> str:
     """Return a line for each package that a job needs, and the sum."""
-    from wheelferry.ops.packages import State, by_package
+    from wheelferry.ops.packages import State, by_package, find_pythons
 
     words = {
         State.PRESENT: "present",
         State.NOT_IN_STORE: "not in store",
         State.NOT_HERE: "not for this machine",
+        State.LEFT: "left in the store",
     }
     rows = []
     for package in by_package(plan):
@@ -109,7 +110,7 @@ def _render_packages(plan: PullPlan) -> str:
         rows.append((package.name, package.version, printable(what + whom + why)))
     header = ("package", "version", "what")
     table = [render_table(rows, header=header)] if rows else []
-    here = ", ".join(map(str, plan.target.pythons)) or "no Python: none is known here"
+    here = ", ".join(map(str, find_pythons(plan))) or "no Python: none is known here"
     return "\n".join((*table, f"for {here}", _would_pull(plan)))
 
 

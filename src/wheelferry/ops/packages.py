@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from wheelferry.ops.pull_plan import PullPlan
 from wheelferry.ops.serve import Served
+from wheelferry.project.interpreter import Interpreter
 
 _AMBIGUOUS = "the store has several with different hashes, and the lock has none"
 
@@ -17,6 +18,7 @@ class State(StrEnum):
     FETCH = "fetch"
     NOT_IN_STORE = "not-in-store"
     NOT_HERE = "not-for-this-machine"
+    LEFT = "left"
 
 
 class Package(NamedTuple):
@@ -26,7 +28,7 @@ class Package(NamedTuple):
         fetch_bytes: Of the packs to be read for it.
         reason: Why nothing is done about it; "" if something is, or need not be, or if
             the store just lacks it.
-        pythons: The interpreters that it is about, if not all.
+        pythons: The interpreters that it is about, if not all of `find_pythons`.
     """
 
     name: str
@@ -35,6 +37,16 @@ class Package(NamedTuple):
     fetch_bytes: int = 0
     reason: str = ""
     pythons: tuple[str, ...] = ()
+
+
+def find_pythons(plan: PullPlan) -> tuple[Interpreter, ...]:
+    """Return the interpreters that need anything of what a job needs; if none, all.
+
+    Of those on a runner, a lock's `requires-python` leaves out some.
+    """
+    asking = {number for served in plan.served or () for number in served.need.pythons}
+    here = plan.target.pythons
+    return tuple(here[number] for number in sorted(asking or range(len(here))))
 
 
 def by_package(plan: PullPlan) -> tuple[Package, ...]:
@@ -46,7 +58,7 @@ def _packages(plan: PullPlan) -> Iterator[Package]:
     held = {record.ref for record in plan.held}
     wanted = {record.ref for record in plan.wanted}
     to_read = {record.pack: record.pack_bytes for record in plan.fetched}
-    here = plan.target.pythons
+    here, most = plan.target.pythons, len(find_pythons(plan))
     for served in plan.served or ():
         refs = {record.ref for record in served.records}
         numbers = served.need.pythons
@@ -55,7 +67,7 @@ def _packages(plan: PullPlan) -> Iterator[Package]:
             served.need.version or _version(served),
             State.NOT_HERE if served.is_elsewhere else State.NOT_IN_STORE,
             reason=served.reason,
-            pythons=tuple(str(here[n]) for n in numbers if len(numbers) < len(here)),
+            pythons=tuple(str(here[n]) for n in numbers if len(numbers) < most),
         )
         if refs & wanted:
             packs = {r.pack for r in served.records if r.ref in wanted}
@@ -64,9 +76,9 @@ def _packages(plan: PullPlan) -> Iterator[Package]:
         elif refs & held:
             package = package._replace(state=State.PRESENT)
         elif refs:
-            found = (plan.reasons[ref] for ref in refs if ref in plan.reasons)
-            reason = next(found, _AMBIGUOUS)
-            package = package._replace(state=State.NOT_HERE, reason=reason)
+            found = (plan.reasons.get(record.ref) for record in served.records)
+            reason = next(filter(None, found), _AMBIGUOUS)
+            package = package._replace(state=State.LEFT, reason=reason)
         yield package
     demand = plan.target.demand
     for omitted in () if demand is None else demand.omitted:
