@@ -14,9 +14,13 @@ from wheelferry.cli.render_pull import render_plan, render_report
 from wheelferry.cli.render_status import encode_status, render_status
 from wheelferry.native.elf import read_elf
 from wheelferry.native.judge import Machine, Policy
+from wheelferry.ops.packages import by_package
 from wheelferry.ops.promote import plan_promote
 from wheelferry.ops.pull import PullReport, apply_pull, plan_pull
 from wheelferry.ops.status import read_status
+from wheelferry.ops.target import Target
+from wheelferry.project.interpreter import Interpreter
+from wheelferry.project.need import ANY_INDEX, Demand, File, FileKind, Need
 from wheelferry.store.segment import encode_segment
 from wheelferry.uvcache.entry import Kind
 
@@ -154,6 +158,48 @@ def test_reason_is_shown_wherever_someone_looks(
             "fault": False,
         }
     ]
+
+
+def test_what_was_built_here_is_present(
+    tmp_path: Path, old: Machine, new: Machine
+) -> None:
+    """Though the store has only a build that this machine could not use, or may not."""
+    ferry(tmp_path, "a", new, native(new)).promote()
+    older = native(old, "GLIBC_2.34", text=b"older")
+    for name, policy in (("b", Policy.CHECKED), ("c", Policy.NEVER)):
+        runner = ferry(tmp_path, name, old, older, native=policy)
+        with runner.open() as tiers:
+            planned = plan_pull(tiers, runner.rules, FORMATS)
+            asked = plan_pull(tiers, runner.rules, FORMATS, target=needing_built(old))
+        for found in (planned, asked):
+            assert (found.present, found.left, found.wanted) == (1, (), ())
+        (package,) = by_package(asked)
+        assert (package.state, package.reason) == ("present", "")
+
+
+def needing_built(machine: Machine) -> Target:
+    """Return a job whose lock has the sdist."""
+    python = Interpreter({}, {f"cp311-cp311-linux_{machine.arch}": 0})
+    need = Need("built", "1.0", ANY_INDEX, File(FileKind.SDIST), (0,))
+    return Target([python], Demand((need,)))
+
+
+def test_package_is_told_what_its_build_needs(
+    tmp_path: Path, old: Machine, new: Machine
+) -> None:
+    """Once, in the plan for a project; a machine that has it all fetches it."""
+    ferry(tmp_path, "a", new, native(new)).promote()
+    for machine, state, reason in (
+        (old, "not-for-this-machine", TOO_NEW),
+        (new, "fetch", ""),
+    ):
+        runner = ferry(tmp_path, machine.distribution, machine)
+        with runner.open() as tiers:
+            target = needing_built(machine)
+            planned = plan_pull(tiers, runner.rules, FORMATS, target=target)
+        (package,) = by_package(planned)
+        assert (package.state, package.reason) == (state, reason)
+        assert [item.reason for item in planned.left] == [reason] * bool(reason)
 
 
 def test_older_machine_gets_what_an_older_one_built(

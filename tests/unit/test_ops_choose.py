@@ -93,7 +93,7 @@ def test_other_formats_are_left_out_silently() -> None:
     choice = choose(
         [light(format_id=OLD)], format_ids=[NEW], missing=(), unfit=fits_all
     )
-    assert choice == ((), ())
+    assert choice == ((), (), ())
 
 
 def test_different_hashes_are_ambiguous() -> None:
@@ -208,11 +208,11 @@ def test_unfit_record_yields_to_one_that_fits() -> None:
             missing=(),
             unfit=lambda r: "too old a machine" if r.joined_needs == "new" else None,
         )
-        assert choice == ((old,), ())
+        assert choice == ((old,), (), ())
 
 
-def test_unfit_record_is_left_with_the_reason() -> None:
-    """That of the one that would have been chosen."""
+def test_place_that_has_unfit_records_alone_is_told() -> None:
+    """By the one that would have been chosen; nothing is wrong with it."""
     records = [light(pack=PACKS[1], needs="old"), light(pack=PACKS[0], needs="new")]
     choice = choose(
         records,
@@ -220,8 +220,4 @@ def test_unfit_record_is_left_with_the_reason() -> None:
         missing=(),
         unfit=lambda r: f"lacks what {r.joined_needs} needs",
     )
-    assert choice.records == ()
-    (left,) = choice.left
-    assert left.reason == "lacks what new needs"
-    assert left.is_unfit
-    assert not left.is_fault
+    assert choice == ((), (), (records[1],))

@@ -14,10 +14,15 @@ from wheelferry.store.view import LightRecord
 
 
 class Choice(NamedTuple):
-    """What to restore, one record per place, and what is left out."""
+    """What to restore, one record per place, and what is left out.
+
+    Attributes:
+        unfit: One record of each place that has only such as this machine cannot use.
+    """
 
     records: tuple[LightRecord, ...]
     left: tuple[Left, ...]
+    unfit: tuple[LightRecord, ...] = ()
 
 
 def choose(
@@ -37,11 +42,12 @@ def choose(
 
     Records whose hashes differ are ambiguous: nothing says which file is meant, so none
     is restored.  A record without hashes yields to one that has them.  One that this machine
-    cannot use yields to all others, and is left out if there is none.
+    cannot use yields to all others.
     """
     rank = {format_id: number for number, format_id in enumerate(format_ids)}
     chosen: list[LightRecord] = []
     left: list[Left] = []
+    out: list[LightRecord] = []
     for place in _by_place(r for r in records if r.format_id in rank).values():
         hashed = [record for record in place if record.joined_hashes]
         if _disagree(hashed):
@@ -61,8 +67,8 @@ def choose(
                 chosen.append(record)
                 break
         else:
-            left.append(leave_unfit(place[0], unfit(place[0]) or ""))
-    return Choice(records=tuple(chosen), left=tuple(left))
+            out.append(place[0])
+    return Choice(records=tuple(chosen), left=tuple(left), unfit=tuple(out))
 
 
 def subject_of(record: LightRecord) -> str:
@@ -96,11 +102,6 @@ def _disagree(records: Iterable[LightRecord]) -> bool:
         ):
             return True
     return algorithms is not None and not algorithms
-
-
-def leave_unfit(record: LightRecord, reason: str) -> Left:
-    """Leave a record to other machines."""
-    return Left(subject=subject_of(record), reason=reason, is_unfit=True)
 
 
 def _ambiguous(records: list[LightRecord]) -> Left:

@@ -60,7 +60,7 @@ def _packages(plan: PullPlan) -> Iterator[Package]:
     to_read = {record.pack: record.pack_bytes for record in plan.fetched}
     here, most = plan.target.pythons, len(find_pythons(plan))
     for served in plan.served or ():
-        refs = {record.ref for record in served.records}
+        refs = {record.ref for record in (*served.records, *served.unfit)}
         numbers = served.need.pythons
         package = Package(
             served.need.name,
@@ -74,8 +74,8 @@ def _packages(plan: PullPlan) -> Iterator[Package]:
             fetch_bytes = sum(to_read.get(pack, 0) for pack in packs)
             package = package._replace(state=State.FETCH, fetch_bytes=fetch_bytes)
         elif refs & held:
-            package = package._replace(state=State.PRESENT)
-        elif refs:
+            package = package._replace(state=State.PRESENT, reason="")
+        elif served.records:
             found = (plan.reasons.get(record.ref) for record in served.records)
             reason = next(filter(None, found), _AMBIGUOUS)
             package = package._replace(state=State.LEFT, reason=reason)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from wheelferry.errors import CacheError, IntegrityError, StoreError
-from wheelferry.ops.choose import choose, leave_unfit, subject_of
+from wheelferry.ops.choose import choose, subject_of
 from wheelferry.ops.convert import decode_entry
 from wheelferry.ops.fitness import Fitness
 from wheelferry.ops.left import Left
@@ -16,7 +16,7 @@ from wheelferry.ops.target import ANYONE, Target
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import Digest
 from wheelferry.store.view import LightRecord, RecordRef
-from wheelferry.uvcache.entry import EntryInfo
+from wheelferry.uvcache.entry import EntryInfo, Kind
 from wheelferry.uvcache.presence import Inspector, Part, Presence, State
 from wheelferry.uvcache.recordcheck import check_key, check_restorable
 
@@ -183,14 +183,12 @@ def compare(
     found = tiers.view.light_records(format_ids, names)
     records: Iterable[LightRecord] = filter(comparison.admit, found)
     served: tuple[Served, ...] | None = None
-    left: tuple[Left, ...] = ()
     if target.demand is not None:
         from wheelferry.ops.serve import serve  # noqa: PLC0415 - with a project only
 
         served = serve(target.demand.needs, records, target.pythons, unfit)
         # One may serve two needs, as where two locks ask for the same.
-        records = {r.ref: r for s in served for r in s.records}.values()
-        left = tuple(leave_unfit(s.unfit[0], s.reason) for s in served if s.unfit)
+        records = {r.ref: r for s in served for r in (*s.records, *s.unfit)}.values()
     choice = choose(
         records,
         format_ids=format_ids,
@@ -199,7 +197,9 @@ def compare(
     )
     for record in choice.records:
         comparison.look_at(record)
-    plan = comparison.plan(left + choice.left)._replace(
+    for record in choice.unfit:
+        comparison.look_at_unfit(record, unfit(record) or "")
+    plan = comparison.plan(choice.left)._replace(
         served=served,
         target=target,
         scope=Scope(rules, tuple(format_ids)),
@@ -288,6 +288,17 @@ class _Comparison:
         else:
             self._wanted.append(record)
             self._to_read.add(record.pack)
+
+    def look_at_unfit(self, record: LightRecord, reason: str) -> None:
+        """Leave a record to other machines, unless uv has built its own in that place."""
+        if Kind(record.kind).is_built:
+            presence = self._inspector.find(decode_entry(record), record.pack)
+            if presence.state is State.PRESENT:
+                self._held.append(record)
+                return
+        self._left.append(
+            Left(subject=subject_of(record), reason=reason, is_unfit=True)
+        )
 
     def plan(self, left: Iterable[Left]) -> PullPlan:
         """Return what was found, with what was left out before."""
