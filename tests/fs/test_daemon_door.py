@@ -182,11 +182,15 @@ def test_two_at_once(served: Served) -> None:
 
 
 def test_path_outside_is_refused(served: Served, tmp_path: Path) -> None:
-    """By its name, by `..`, by a link, and when it is not there; nothing is pulled."""
+    """By its name, by `..`, by links, and when it is not there; nothing is pulled."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (served.builds / "link").symlink_to(outside)
     (served.builds / "file").write_text("")
+    foreign = served.builds / "foreign lock"
+    foreign.mkdir()
+    lock(outside)
+    (foreign / "pylock.toml").symlink_to(outside / "pylock.toml")
 
     for project, why in (
         (outside, "is in none of daemon.projects"),
@@ -197,9 +201,12 @@ def test_path_outside_is_refused(served: Served, tmp_path: Path) -> None:
         (served.builds / "file", "is no directory on the host"),
     ):
         assert served.ask(project) == f"refused: {str(project)!r} {why}"
+    link = foreign / "pylock.toml"
+    why = f"refused: {str(link)!r} leads out of daemon.projects"
+    assert served.ask(foreign) == why
     assert said(served.hook(outside)).startswith("wheelferry: refused: ")
     assert served.machine.restored == []
-    assert served.daemon.said().count("was not served") == 6  # each once
+    assert served.daemon.said().count("was not served") == 7  # each once
 
 
 def test_garbage_costs_nothing(served: Served) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wheelferry.disk import Disk
-from wheelferry.errors import ProjectError
+from wheelferry.errors import ProjectError, ProjectRefused
 from wheelferry.project.files import load_toml, read_text
 from wheelferry.project.find import NoLock, find_locks
 from wheelferry.project.inputs import Inputs
@@ -54,6 +54,22 @@ def test_nothing_is_looked_for_above_a_repository(tmp_path: Path) -> None:
         find_locks(tmp_path / "checkout/a")
     with pytest.raises(ProjectError, match="is no directory"):
         find_locks(tmp_path / "gone")
+
+
+def test_nothing_is_read_outside_of_what_is_served(tmp_path: Path) -> None:
+    """By links of a checkout that has no repository of its own, or above it."""
+    make(tmp_path, "uv.lock", ".python-version", "builds/a/x", "builds/b/x")
+    served = [tmp_path / "builds"]
+    with pytest.raises(NoLock, match=r"/builds, and there for"):
+        find_locks(tmp_path / "builds/a", served)
+    assert find_requests([tmp_path / "builds/a"], served) == ()
+    for name in ("uv.lock", ".python-version"):
+        (tmp_path / "builds/b" / name).symlink_to(tmp_path / name)
+    project = [tmp_path / "builds/b"]
+    with pytest.raises(ProjectRefused, match=r"/b/uv\.lock' leads out of"):
+        load_demand(Inputs(projects=project, within=served), [])
+    with pytest.raises(ProjectRefused, match=r"/b/\.python-version' leads out of"):
+        find_requests(project, served)
 
 
 def test_hostile_files_are_refused(tmp_path: Path) -> None:

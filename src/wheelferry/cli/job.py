@@ -66,21 +66,23 @@ def job(process: Process, task: str, project: Path | None) -> int:
     if project is not None:
         from wheelferry.project.inputs import Inputs
 
-        found = find_served(project, config.daemon.projects)
-        return run_pull(session, inputs=Inputs(projects=(found,)))
+        roots = tuple(Path(os.path.realpath(r)) for r in config.daemon.projects)
+        found = find_served(project, roots)
+        return run_pull(session, inputs=Inputs(projects=(found,), within=roots))
     return run_pull(session, is_background=True)
 
 
 def find_served(project: Path, roots: Sequence[Path]) -> Path:
     """Return the directory that a path leads to, if that is in one of `roots`.
 
-    All of this looks at the disk, and may hang where a link leads to a share that is
-    away: whoever started this process ends it.
+    What is in there may lead elsewhere still, and is looked at when it is read.  All of
+    this looks at the disk, and may hang where a link leads to a share that is away:
+    whoever started this process ends it.
 
     Raises ProjectRefused.
     """
     real = Path(os.path.realpath(project))
-    if not any(real.is_relative_to(os.path.realpath(root)) for root in roots):
+    if not any(map(real.is_relative_to, roots)):
         raise ProjectRefused(f"{str(project)!r} leads out of daemon.projects")
     if not real.is_dir():
         raise ProjectRefused(

@@ -59,13 +59,13 @@ def find_target(
         versions: If any, the versions of Python that count, in place of all found.
         inputs: What says what a job needs, if anything does.
 
-    Raises ProjectError: it cannot be read.
+    Raises ProjectError, ProjectRefused: it cannot be read, or may not.
     """
     requests = tuple(filter(None, map(parse_request, versions)))
     if inputs is not None and not requests:
         from wheelferry.project.load import find_requests  # noqa: PLC0415
 
-        requests = find_requests(inputs.projects)
+        requests = find_requests(inputs.projects, inputs.within)
     pythons = read_pythons(
         find_pythons(paths, avoid=inputs.projects if inputs else ()),
         memory=tiers.state / PYTHONS,

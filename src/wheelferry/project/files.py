@@ -2,24 +2,34 @@
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from wheelferry.errors import ProjectError
+from wheelferry.errors import ProjectError, ProjectRefused
 
 MAX_LOCK_BYTES: Final = 16 << 20
 """The largest locks that people have are of about 3 MiB; reading this much takes 10 s."""
 
 
-def read_text(path: Path, limit_bytes: int = MAX_LOCK_BYTES) -> str:
+def read_text(
+    path: Path, limit_bytes: int = MAX_LOCK_BYTES, within: Sequence[Path] = ()
+) -> str:
     """Return the text of a plain file, or of one that a link leads to.
 
-    Raises ProjectError: there is none, it is too large, or no UTF-8.
+    `within` are directories, if any, out of which no link may lead.
+
+    Raises:
+        ProjectError: There is none, it is too large, or no UTF-8.
+        ProjectRefused: It is outside of `within`.
     """
     try:
         # A pipe must not keep us waiting for its other end.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
+            # Of what is open: a name may lead elsewhere by now.
+            if within and not _is_within(fd, within):
+                raise ProjectRefused(f"{str(path)!r} leads out of daemon.projects")
             is_plain = stat.S_ISREG(os.fstat(fd).st_mode)
             data = _read(fd, limit_bytes + 1) if is_plain else b""
         finally:
@@ -39,6 +49,11 @@ def read_text(path: Path, limit_bytes: int = MAX_LOCK_BYTES) -> str:
         raise ProjectError(f"{path} is no text in UTF-8") from exc
 
 
+def _is_within(fd: int, directories: Sequence[Path]) -> bool:
+    where = Path(f"/proc/self/fd/{fd}").readlink()
+    return any(map(where.is_relative_to, directories))
+
+
 def _read(fd: int, limit_bytes: int) -> bytes:
     parts: list[bytes] = []
     while limit_bytes and (part := os.read(fd, limit_bytes)):
@@ -47,14 +62,16 @@ def _read(fd: int, limit_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-def load_toml(path: Path) -> dict[str, Any]:
-    """Return what a TOML file says.
+def load_toml(path: Path, within: Sequence[Path] = ()) -> dict[str, Any]:
+    """Return what a TOML file says; see `read_text`.
 
-    Raises ProjectError: it cannot be read, or is no TOML.
+    Raises:
+        ProjectError: It cannot be read, or is no TOML.
+        ProjectRefused: It is outside of `within`.
     """
     import tomllib  # noqa: PLC0415 - only where there is a project
 
-    text = read_text(path)
+    text = read_text(path, within=within)
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as exc:

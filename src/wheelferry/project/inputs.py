@@ -18,6 +18,8 @@ class Inputs(NamedTuple):
         requirements: Requirements files.
         constraints: Files that pin versions for these.
         narrowing: What a job installs of it.
+        within: Directories, if any, in which the files of projects have to be; without
+            links in their paths.
     """
 
     projects: Sequence[Path] = ()
@@ -25,3 +27,4 @@ class Inputs(NamedTuple):
     requirements: Sequence[Path] = ()
     constraints: Sequence[Path] = ()
     narrowing: Narrowing = EVERYTHING
+    within: Sequence[Path] = ()

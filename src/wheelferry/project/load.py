@@ -20,20 +20,22 @@ _MAX_VERSIONS_BYTES = 4096
 def load_demand(inputs: Inputs, pythons: Sequence[Interpreter]) -> Demand:
     """Return what all of it asks for on these interpreters.
 
-    Raises ProjectError: something is missing, or cannot be read.
+    Raises:
+        ProjectError: Something is missing, or cannot be read.
+        ProjectRefused: A lock is where none may be read.
     """
     gathering = Gathering()
     found: list[Path] = []
     for project in inputs.projects:
         try:
-            found += find_locks(project)
+            found += find_locks(project, inputs.within)
         except NoLock as exc:
             gathering.lack_lock(str(exc))
     for lock in dict.fromkeys((*found, *inputs.locks)):
         # uv names them so: `pylock.toml`, `pylock.<name>.toml`; all others are its own.
         is_pylock = lock.name.startswith("pylock.") and lock.suffix == ".toml"
         read = read_pylock if is_pylock else read_uv_lock
-        data = load_toml(lock)
+        data = load_toml(lock, inputs.within)
         try:
             read(data, pythons, gathering, inputs.narrowing)
         except Malformed as exc:
@@ -51,17 +53,19 @@ def load_demand(inputs: Inputs, pythons: Sequence[Interpreter]) -> Demand:
     return gathering.demand()
 
 
-def find_requests(projects: Sequence[Path]) -> tuple[Request, ...]:
+def find_requests(
+    projects: Sequence[Path], within: Sequence[Path] = ()
+) -> tuple[Request, ...]:
     """Return the versions that the `.python-version` of projects name.
 
     Paths, ranges and the like are none: of those, all interpreters count.
 
-    Raises ProjectError: one cannot be read.
+    Raises ProjectError, ProjectRefused: one cannot be read, or may not.
     """
-    files = filter(None, map(find_python_versions, projects))
+    files = filter(None, (find_python_versions(path, within) for path in projects))
     lines = (
         line.partition("#")[0].strip()
         for path in files
-        for line in read_text(path, _MAX_VERSIONS_BYTES).splitlines()
+        for line in read_text(path, _MAX_VERSIONS_BYTES, within).splitlines()
     )
     return tuple(filter(None, map(parse_request, filter(None, lines))))
