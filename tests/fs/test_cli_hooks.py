@@ -67,7 +67,10 @@ def test_show_names_the_scripts(run: Run, tmp_path: Path, ci: Ci) -> None:
 def test_gitlab_docker_has_cache_and_checkouts_on_one_volume(
     run: Run, tmp_path: Path
 ) -> None:
-    """Two volumes would be two mounts, and nothing can be linked from one to another."""
+    """Two volumes would be two mounts, and nothing can be linked from one to another.
+
+    The others cannot be written to: a job must not change what other jobs run and ask.
+    """
     snippets = json.loads(run("show", "gitlab", "--json").stdout)["snippets"]
     (runner,) = tomllib.loads(snippets[1]["text"])["runners"]
 
@@ -76,7 +79,7 @@ def test_gitlab_docker_has_cache_and_checkouts_on_one_volume(
     assert runner["docker"]["volumes"] == [
         "/srv/ci:/srv/ci",
         f"{tmp_path}/hooks:{tmp_path}/hooks:ro",
-        "/run/wheelferry/ci:/run/wheelferry/ci",
+        "/run/wheelferry/ci:/run/wheelferry/ci:ro",
     ]
 
 
