@@ -105,9 +105,12 @@ def test_dry_run_writes_nothing(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "root").exists()
 
 
-def test_print_shows_what_install_writes(run: Run, tmp_path: Path) -> None:
+def test_print_shows_what_install_writes(
+    run: Run, tmp_path: Path, config: Path
+) -> None:
     """Each file, under its path in this system."""
-    flags = ("--name", "second", "--metrics-port", "9100")
+    config.write_text(f"{config.read_text()}[daemon]\nmetrics_port = 19100\n")
+    flags = ("--name", "second")
     assert run("install", *flags).returncode == 0
     printed = json.loads(run("print", *flags, "--json", rooted=False).stdout)
     text = run("print", *flags, rooted=False).stdout
@@ -203,6 +206,23 @@ def test_socket_needs_its_directory(run: Run, tmp_path: Path, config: Path) -> N
     assert "ProtectHome=read-only\n" in drop_in
 
 
+def test_metrics_port_is_opened_while_it_is_configured(
+    run: Run, tmp_path: Path, config: Path
+) -> None:
+    """By a drop-in of its own, for the daemon alone; the next install takes it away."""
+    path = f"wheelferry@{ME}.service.d/20-metrics.conf"
+    before = config.read_text()
+    config.write_text(f"{before}[daemon]\nmetrics_port = 19100\n")
+
+    assert run("install").returncode == 0
+    assert "\nSocketBindAllow=ipv4:tcp:19100\n" in installed(tmp_path)[path]
+    assert run("install", "--pull-timer", "--name", "nightly").returncode == 0
+    assert [name for name in installed(tmp_path) if "metrics" in name] == [path]
+    config.write_text(before)
+    assert run("install").returncode == 0
+    assert path not in installed(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [
@@ -229,8 +249,6 @@ def test_configuration_that_cannot_work_is_an_error(
         (["--user", "nobody-at-all"], 41, "there is no user nobody-at-all"),
         (["--name", "a/b"], 41, "cannot be the name of an instance"),
         (["--now"], 2, "leave --root out"),
-        (["--metrics-port", "0"], 2, "not in the range"),
-        (["--pull-timer", "--metrics-port", "1"], 2, "is for the daemon"),
     ],
 )
 def test_install_refuses_what_makes_no_sense(

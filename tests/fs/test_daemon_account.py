@@ -16,6 +16,7 @@ from wheelferry.daemon.account import (
     FILE,
     LOCK,
     Account,
+    Carried,
     TaskAccount,
     read_account,
     take_daemon_lock,
@@ -39,6 +40,7 @@ ACCOUNT = Account(
     watching="inotify",
     watches=3,
     tasks={"promote": TaskAccount(last_s=1_000_100.0, last_did="promoted 1")},
+    carried={"promote": Carried(entries=1, size_bytes=1000)},
 )
 
 
@@ -253,6 +255,18 @@ def test_work_is_logged_and_nothing_is_not(talk) -> None:
     assert talk.update().tasks["promote"] == TaskAccount(
         last_s=1_000_200.0, last_did="promoted 2"
     )
+
+
+def test_what_runs_carried_adds_up(talk) -> None:
+    """Also what a run carried before it failed, and what a job has asked for."""
+    nothing = Carried()
+    assert talk.update().carried == {"promote": nothing, "pull": nothing}
+    talk.reporter.ended(Task.PROMOTE, Result(did="1", entries=1, size_bytes=10))
+    talk.reporter.ended(Task.PROMOTE, Result(error="full", entries=2, size_bytes=20))
+    talk.reporter.carried(Task.PULL, Result(text="1", entries=1, size_bytes=7))
+    carried = talk.update().carried
+    assert carried == {"promote": Carried(3, 30), "pull": Carried(1, 7)}
+    assert talk.reporter.account.carried == carried
 
 
 def test_failure_is_logged_once_and_its_end_too(talk) -> None:

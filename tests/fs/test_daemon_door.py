@@ -15,7 +15,8 @@ import pytest
 
 from tests.support.daemons import RunningDaemon, eventually
 from tests.support.hooked import Hooked, lock
-from wheelferry.daemon.door import MAX_CLIENTS, MAX_PULLS, READ_S
+from wheelferry.daemon.door import MAX_PULLS
+from wheelferry.daemon.server import MAX_CLIENTS, READ_S
 
 TOOLS = ("curl", "socat", "nc")
 """What can speak to a Unix socket from a shell, of each of which a container may have one."""
@@ -236,6 +237,12 @@ def test_client_that_goes_harms_nobody(served: Served) -> None:
     eventually(served.pulls, what=served.daemon.said)
     client.close()
     served.daemon.wait_said(f"for {served.project}: pulled 2 of 2")
+
+    def is_counted() -> bool:
+        account = served.daemon.account()
+        return account is not None and account.carried["pull"].entries == 2
+
+    eventually(is_counted)
     assert served.ask(served.project).startswith("nothing to pull")
 
 

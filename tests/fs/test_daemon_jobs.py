@@ -54,13 +54,16 @@ def says(*lines: str, code: int = 0) -> str:
     return f"import sys; print(*{lines!r}, sep='\\n'); sys.exit({code})"
 
 
-SUMMARY = '{"type": "summary", "text": "pulled 2", "restored": 2, "unsettled": 0}'
+SUMMARY = (
+    '{"type": "summary", "text": "pulled 2", "restored": 2, "bytes_read": 99,'
+    ' "bytes_written": 5, "unsettled": 0}'
+)
 
 
 def test_success_tells_what_was_done(new_job) -> None:
     """In the words of the command."""
     result, warned = run(new_job(says(SUMMARY)))
-    assert result == Result(did="pulled 2", text="pulled 2")
+    assert result == Result("", "", "pulled 2", "pulled 2", entries=2, size_bytes=99)
     assert warned == []
 
 
@@ -114,6 +117,16 @@ def test_failure_has_its_message_and_hint(new_job) -> None:
     error = '{"type": "error", "message": "no room", "cause": "ENOSPC", "hint": "buy"}'
     result, _ = run(new_job(says(error, code=24)))
     assert result == Result(error="no room (ENOSPC)", hint="buy")
+
+
+def test_what_was_carried_before_a_failure_counts(new_job) -> None:
+    """It is in the store, and its bytes went over the network."""
+    lines = (
+        '{"type": "error", "message": "no room"}',
+        '{"type": "summary", "text": "", "promoted": 3, "bytes_written": 1000}',
+    )
+    result, _ = run(new_job(says(*lines, code=24), task=Task.PROMOTE))
+    assert result == Result(error="no room", entries=3, size_bytes=1000)
 
 
 def test_missing_cache_is_no_failure(new_job) -> None:

@@ -74,7 +74,7 @@ def test_file_is_readable_whatever_the_umask(directory: Path) -> None:
 
 
 def test_drop_in_that_is_not_wanted_any_more_goes(directory: Path) -> None:
-    """Without --metrics-port the drop-in of an earlier install is taken away."""
+    """Without daemon.metrics_port the drop-in of an earlier install is taken away."""
     metrics = drop_in("ci", "20-metrics.conf")
     install(directory, "ci", "a\n", metrics)
     own = directory / drop_in("ci", "50-own.conf")
@@ -184,10 +184,10 @@ def test_port_is_of_the_loopback_alone() -> None:
     assert lines == [
         "[Service]",
         "PrivateNetwork=no",
-        "RestrictAddressFamilies=AF_INET AF_INET6",
+        "RestrictAddressFamilies=AF_INET",
         "IPAddressAllow=localhost",
         "SocketBindDeny=any",
-        "SocketBindAllow=tcp:@PORT@",
+        "SocketBindAllow=ipv4:tcp:@PORT@",
     ]
 
 

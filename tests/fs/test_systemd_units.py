@@ -36,7 +36,10 @@ INSTANCES = {
         name="ci", user="gitlab", access=ALL, config_file="/etc/a b%.toml"
     ),
     "daemon-metrics": Instance(
-        name="ci", user="ci", access=NOTHING, metrics_port=65535
+        name="ci", user="ci", access=NOTHING._replace(metrics_port=65535)
+    ),
+    "daemon-home-metrics": Instance(
+        name="ci", user="ci", access=ALL._replace(metrics_port=1, in_temporary=())
     ),
     "daemon-socket": Instance(
         name="ci", user="ci", access=NOTHING._replace(socket="/run/wheelferry/ci")
@@ -126,7 +129,7 @@ def test_check_of_units_would_see_a_wrong_line(tmp_path: Path, python: str) -> N
 def test_service_is_not_more_exposed_than_stated(
     tmp_path: Path, python: str, name: str
 ) -> None:
-    """With homes, `/tmp` and a port opened too, the exposure is at most 1.5."""
+    """With homes and `/tmp` opened too, or homes and a port, it is at most 1.5."""
     instance = INSTANCES[name]
     write(tmp_path, render_all(instance, python))
     unit = service(tmp_path, instance)

@@ -58,6 +58,10 @@ def test_pattern_is_normalised_as_names_are() -> None:
         (values.RUNNER, "../../etc"),
         (values.RUNNER, "-x"),
         (values.STORE_ID, "0123456789ABCDEF0123456789ABCDEF"),
+        (values.PORT, "0"),
+        (values.PORT, "65536"),
+        (values.PORT, "80s"),
+        (values.PORT, "+80"),
     ],
 )
 def test_value_of_another_form_is_refused(kind: values.ValueKind, text: str) -> None:
@@ -116,6 +120,7 @@ def test_toml_scalar_must_be_a_string(value: object) -> None:
         (values.SIZE, "2g", 2 << 30, '"2G"'),
         (values.SIZE, "1.5G", 1536 << 20, '"1536M"'),
         (values.RATE, "1T", 1 << 40, '"1T"'),
+        (values.PORT, "65535", 65535, "65535"),
     ],
 )
 def test_number_may_have_a_unit(
@@ -127,7 +132,9 @@ def test_number_may_have_a_unit(
     assert parse_toml(kind, tomllib.loads(f"x = {shown}")["x"], HOME) == value
 
 
-@pytest.mark.parametrize("kind", [values.DURATION, values.SIZE, values.RATE])
+@pytest.mark.parametrize(
+    "kind", [values.DURATION, values.SIZE, values.RATE, values.PORT]
+)
 @pytest.mark.parametrize(
     "value",
     [

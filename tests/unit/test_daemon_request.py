@@ -4,16 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wheelferry.daemon.request import (
+from wheelferry.daemon.http1 import (
     BUSY,
     MALFORMED,
     MAX_HEAD_BYTES,
     OK,
     Answer,
     encode_answer,
-    parse_request,
-    refuse_project,
 )
+from wheelferry.daemon.request import parse_request, refuse_project
 
 ROOTS = ("/srv/ci/builds", "/home/ci/b")
 

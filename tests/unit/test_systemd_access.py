@@ -102,7 +102,7 @@ def test_what_is_needed_of_homes_and_temporary_files_is_found() -> None:
         "/root/.venv",
     )
     assert access.in_temporary == ("/tmp/store", "/var/tmp/python")
-    assert plan("/data/ci/uv")[3:] == ((), (), "", False)
+    assert plan("/data/ci/uv")[3:] == ((), (), "", False, None)
 
 
 @pytest.mark.parametrize(

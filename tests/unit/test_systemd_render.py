@@ -93,13 +93,13 @@ def test_instance_has_all_that_was_asked_for() -> None:
         share="/mnt/100%",
         in_home=("/home/ci/.config\nUser=root",),
         in_temporary=("/tmp/uv",),
+        metrics_port=19100,
     )
     instance = Instance(
         name="x",
         user="ci",
         access=access,
         config_file="/etc/w/a b.toml",
-        metrics_port=9100,
     )
     drop_in, metrics = render.render_instance(TEMPLATES, instance).items()
 
@@ -112,7 +112,7 @@ def test_instance_has_all_that_was_asked_for() -> None:
         "PrivateTmp=no",
     ]
     assert metrics[0] == "wheelferry@x.service.d/20-metrics.conf"
-    assert settings(metrics[1]) == ["SocketBindAllow=tcp:9100"]
+    assert settings(metrics[1]) == ["SocketBindAllow=tcp:19100"]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,10 @@ def encode_daemon(account: Account | None) -> dict[str, object] | None:
             }
             for name, task in account.tasks.items()
         },
+        "carried": {
+            name: {"entries": carried.entries, "size_bytes": carried.size_bytes}
+            for name, carried in account.carried.items()
+        },
     }
 
 

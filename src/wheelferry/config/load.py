@@ -309,5 +309,6 @@ def _build(settings: Mapping[str, Setting]) -> Config:
             rescan_s=daemon["rescan"],
             socket=daemon["socket"],
             projects=daemon["projects"],
+            metrics_port=daemon["metrics_port"],
         ),
     )

@@ -76,7 +76,8 @@ class PullConfig(NamedTuple):
 class DaemonConfig(NamedTuple):
     """What the daemon does by itself, how often it looks, and whom it serves.
 
-    `socket` is None if it listens nowhere; projects are in one of `projects`.
+    `socket` and `metrics_port` are None if it does not listen there; projects are in one
+    of `projects`.
     """
 
     tasks: tuple[str, ...]
@@ -84,6 +85,7 @@ class DaemonConfig(NamedTuple):
     rescan_s: float
     socket: Path | None
     projects: tuple[Path, ...]
+    metrics_port: int | None
 
 
 class Config(NamedTuple):

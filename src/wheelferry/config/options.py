@@ -12,6 +12,7 @@ from wheelferry.config.values import (
     PATH,
     PATHS,
     PATTERNS,
+    PORT,
     PYTHONS,
     RATE,
     RUNNER,
@@ -276,6 +277,15 @@ _TABLE: Final = (
         default="none; every request is refused",
         help="Directories in which a project must be, for the daemon to pull for it",
         own_example='["/srv/ci/builds"]',
+    ),
+    Option(
+        key="daemon.metrics_port",
+        kind=PORT,
+        default="none; the daemon listens on no port",
+        help=(
+            "Port of the loopback on which the daemon has figures for Prometheus, at"
+            " `/metrics`; no two daemons of a host may share one"
+        ),
     ),
 )
 

@@ -25,8 +25,8 @@ class ValueKind(NamedTuple):
         separator: Between the members of a list in a variable; None means blanks.
         metavar: Stands for a value in `--help`.
         is_path: Whether `~/` and, in a flag, relative paths are understood.
-        units: By letter, what a number may be counted in, the smallest first; if there
-            are any, a value is a number.
+        is_number: Whether a file may have it as a number.
+        units: By letter, what a number may be counted in, the smallest first.
     """
 
     form: str
@@ -36,6 +36,7 @@ class ValueKind(NamedTuple):
     is_list: bool = False
     separator: str | None = None
     is_path: bool = False
+    is_number: bool = False
     units: tuple[tuple[str, int], ...] = ()
 
 
@@ -44,11 +45,13 @@ _ID = r"(?a)[0-9a-f]{32}"
 _VERSION = r"(?a)\d+\.\d+\.\d+"
 _PATTERN = r"(?a)[A-Za-z0-9._*?\[\]!-]+"
 _SEPARATORS = r"[-_.]+"
+_PORT = r"(?a)[1-9]\d{0,4}"
 _NUMBER = r"(?a)(\d{1,15}(?:\.\d{1,6})?)([A-Za-z]?)"
 
 _TIMES = (("s", 1), ("m", 60), ("h", 3600))
 _SIZES = (("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1 << 40))
 MAX_DURATION_S: Final = 24 * 3600
+_MAX_PORT: Final = 65535
 
 
 def _parse_path(text: str) -> Path:
@@ -122,6 +125,12 @@ def _parse_native(text: str) -> str:
     if text not in ("checked", "same-distro", "never"):
         raise ValueError(NATIVE.form)
     return text
+
+
+def _parse_port(text: str) -> int:
+    if not re.fullmatch(_PORT, text) or int(text) > _MAX_PORT:
+        raise ValueError(PORT.form)
+    return int(text)
 
 
 def _parse_duration(text: str) -> float:
@@ -239,11 +248,20 @@ NATIVE = ValueKind(
     metavar="POLICY",
 )
 
+PORT = ValueKind(
+    form=f"a number from 1 to {_MAX_PORT}",
+    example="19100",
+    parse=_parse_port,
+    metavar="PORT",
+    is_number=True,
+)
+
 DURATION = ValueKind(
     form="a number of seconds, or one with `s`, `m` or `h`: more than 0, at most 24h",
     example='"45s"',
     parse=_parse_duration,
     metavar="TIME",
+    is_number=True,
     units=_TIMES,
 )
 SIZE = ValueKind(
@@ -251,6 +269,7 @@ SIZE = ValueKind(
     example='"2G"',
     parse=_parse_size,
     metavar="SIZE",
+    is_number=True,
     units=_SIZES,
 )
 RATE = ValueKind(
@@ -260,6 +279,7 @@ RATE = ValueKind(
     example='"20M"',
     parse=_parse_rate,
     metavar="RATE",
+    is_number=True,
     units=_SIZES,
 )
 
@@ -287,10 +307,10 @@ def parse_strings(kind: ValueKind, texts: Sequence[str], home: str) -> Value:
 def parse_toml(kind: ValueKind, value: object, home: str) -> Value:
     """Return the value of a TOML key; raises ValueError."""
     if not kind.is_list:
-        if kind.units and isinstance(value, int | float):
+        if kind.is_number and isinstance(value, int | float):
             value = str(value)
         if not isinstance(value, str):
-            raise ValueError(kind.form if kind.units else f"a string: {kind.form}")
+            raise ValueError(kind.form if kind.is_number else f"a string: {kind.form}")
         return parse_strings(kind, [value], home)
     if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
         raise ValueError(f"an array of strings, each {kind.form}")

@@ -40,6 +40,18 @@ class TaskAccount(NamedTuple):
     waits_since_s: float | None = None
 
 
+class Carried(NamedTuple):
+    """What a task has carried between cache and store since the start, or a reload.
+
+    Attributes:
+        entries: How many entries.
+        size_bytes: Of packs, over the network.
+    """
+
+    entries: int = 0
+    size_bytes: int = 0
+
+
 class Account(NamedTuple):
     """How the daemon goes; times in seconds since the epoch.
 
@@ -56,6 +68,7 @@ class Account(NamedTuple):
         last_error: The last one, in words; empty if there was none.
         last_error_s: When that was.
         tasks: By name, how each goes.
+        carried: By the task's name, what it carried, also for jobs that asked for it.
     """
 
     pid: int
@@ -70,6 +83,7 @@ class Account(NamedTuple):
     last_error: str = ""
     last_error_s: float | None = None
     tasks: Mapping[str, TaskAccount] = {}
+    carried: Mapping[str, Carried] = {}
 
 
 def take_daemon_lock(state: Path, cache: Path) -> FileLock:
@@ -102,7 +116,8 @@ def take_daemon_lock(state: Path, cache: Path) -> FileLock:
 def write_account(state: Path, account: Account, disk: Disk) -> None:
     """Replace the file; what cannot be written is not, and nobody fails for it."""
     tasks = {name: task._asdict() for name, task in account.tasks.items()}
-    text = json.dumps({**account._asdict(), "tasks": tasks})
+    carried = {name: each._asdict() for name, each in account.carried.items()}
+    text = json.dumps({**account._asdict(), "tasks": tasks, "carried": carried})
     temporary = state / f"{FILE}.{os.urandom(6).hex()}"
     with suppress(OSError):
         try:
@@ -131,6 +146,7 @@ def _read(state: Path) -> Account | None:
         with (state / FILE).open("rb") as file:
             found: dict[str, Any] = json.loads(file.read(_MAX_BYTES))
         tasks = {name: TaskAccount(**task) for name, task in found["tasks"].items()}
-        return Account(**{**found, "tasks": tasks})
+        carried = {name: Carried(**each) for name, each in found["carried"].items()}
+        return Account(**{**found, "tasks": tasks, "carried": carried})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None  # not written yet, or by another version

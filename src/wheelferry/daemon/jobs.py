@@ -30,8 +30,11 @@ _PARTLY_DONE: Final = 3
 _WELL: Final = (0, _PARTLY_DONE, CacheNotFound.exit_code)
 """Exit codes of a run that need not be repeated.  Without a cache there is nothing to do."""
 
-_CHANGED: Final = {Task.PROMOTE: "promoted", Task.PULL: "restored"}
-"""What in a run's summary counts the entries that it moved."""
+_ENTRIES: Final = {Task.PROMOTE: "promoted", Task.PULL: "restored"}
+"""What in a run's summary counts the entries that it carried ..."""
+
+_BYTES: Final = {Task.PROMOTE: "bytes_written", Task.PULL: "bytes_read"}
+"""... and the bytes of their packs."""
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -53,6 +56,8 @@ class Result(NamedTuple):
         text: Its last word, also if it changed nothing; empty if it failed.
         reference: Of what it failed for, if that has one.
         is_unsettled: Whether it left what was not complete yet.
+        entries: How many entries it carried, also if it failed after that.
+        size_bytes: Of packs, over the network, for these.
     """
 
     error: str = ""
@@ -61,6 +66,8 @@ class Result(NamedTuple):
     text: str = ""
     reference: str = ""
     is_unsettled: bool = False
+    entries: int = 0
+    size_bytes: int = 0
 
 
 class Job:
@@ -130,11 +137,16 @@ class Job:
             self._child.kill()
             code = self._child.wait(END_S)
         self._child.close()
+        return self._conclude(code)._replace(
+            entries=self._summary.get(_ENTRIES[self.task], 0),
+            size_bytes=self._summary.get(_BYTES[self.task], 0),
+        )
+
+    def _conclude(self, code: int | None) -> Result:
         if code in _WELL:
-            has_changed = self._summary.get(_CHANGED[self.task])
             text = str(self._summary.get("text", ""))
             return Result(
-                did=text if has_changed else "",
+                did=text if self._summary.get(_ENTRIES[self.task]) else "",
                 text=text,
                 is_unsettled=bool(self._summary.get("unsettled")),
             )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from wheelferry.daemon.account import Account, TaskAccount, write_account
+from wheelferry.daemon.account import Account, Carried, TaskAccount, write_account
 from wheelferry.daemon.jobs import Result, Warned
 from wheelferry.daemon.notify import Notifier
 from wheelferry.daemon.schedule import Task, Turn
@@ -48,7 +48,9 @@ class Reporter:
         now_s: Callable[[], float],
         monotonic_s: Callable[[], float],
     ) -> None:
-        self._account = account
+        self._account = account._replace(
+            carried={task.value: Carried() for task in Task}
+        )
         self._state = state
         self._disk = disk
         self._emit = emit
@@ -60,6 +62,11 @@ class Reporter:
         self._lacks: dict[str, str] = {}
         self._told: dict[str, None] = {}
         self._written: Account | None = None
+
+    @property
+    def account(self) -> Account:
+        """How the daemon goes, as of the last `update`."""
+        return self._account
 
     @property
     def degraded(self) -> str:
@@ -90,6 +97,7 @@ class Reporter:
 
     def ended(self, task: Task, result: Result) -> None:
         """Say what a run did, or that it failed."""
+        self.carried(task, result)
         before = self._account.tasks.get(task.value, TaskAccount())
         if result.error:
             self.lacks(task.value, result.error, hint=result.hint)
@@ -101,6 +109,15 @@ class Reporter:
         if result.did:
             self.log("run.finished", result.did)
         self.has(task.value)
+
+    def carried(self, task: Task, result: Result) -> None:
+        """Count what a run has carried."""
+        before = self._account.carried[task.value]
+        after = Carried(
+            before.entries + result.entries, before.size_bytes + result.size_bytes
+        )
+        carried = {**self._account.carried, task.value: after}
+        self._account = self._account._replace(carried=carried)
 
     def lacks(
         self, what: str, message: str, *, hint: str = "", meanwhile: str = TRIED_AGAIN

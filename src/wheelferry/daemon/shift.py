@@ -5,9 +5,10 @@ import random
 import selectors
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from wheelferry.daemon.door import Door, Terms
+from wheelferry.daemon.exporter import make_exporter
 from wheelferry.daemon.jobs import Job, Result
 from wheelferry.daemon.poll import Poller, Sight
 from wheelferry.daemon.report import STORE, Reporter
@@ -36,6 +37,7 @@ class Settings(NamedTuple):
         job_argv: The program for one run of a task.
         payload: The configuration, for that program's stdin.
         door: Where it is asked to pull, if anywhere.
+        metrics_port: Port of the loopback where its figures can be had, if any.
     """
 
     cache: Path
@@ -49,6 +51,20 @@ class Settings(NamedTuple):
     job_argv: Sequence[str]
     payload: bytes
     door: Terms | None = None
+    metrics_port: int | None = None
+
+
+class _Service(Protocol):
+    """What others connect to."""
+
+    def step(self, now: float) -> None:
+        """Do what is due."""
+
+    def next_s(self) -> float:
+        """Return when `step` is to be called again."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 class Shift:
@@ -96,9 +112,15 @@ class Shift:
         )
         self._watch = Watch(settings.cache, tell=wake.tell, warn=wake.warn)
         self._check_s = now
-        self._door = settings.door and Door(
-            settings.door, selector=selector, reporter=reporter, disk=disk
-        )
+        self._services: list[_Service] = []
+        if (terms := settings.door) is not None:
+            self._services.append(
+                Door(terms, selector=selector, reporter=reporter, disk=disk)
+            )
+        if (port := settings.metrics_port) is not None:
+            self._services.append(
+                make_exporter(port, selector=selector, reporter=reporter)
+            )
 
     def step(self, now: float) -> float:
         """Do what is due; return when to be called again, if nothing happens before."""
@@ -112,8 +134,8 @@ class Shift:
             self._saw(sight, now)
         for job in list(self._jobs.values()):
             job.check(now)
-        if self._door:
-            self._door.step(now)
+        for service in self._services:
+            service.step(now)
         if not self._is_ready and (self._has_looked or now >= self._began_s + READY_S):
             self._is_ready = True
             self._say_ready()
@@ -131,15 +153,15 @@ class Shift:
             self._poller.next_s(),
             starts_s if self._is_ready else self._began_s + READY_S,
             min((job.next_s() for job in self._jobs.values()), default=math.inf),
-            self._door.next_s() if self._door else math.inf,
+            min((service.next_s() for service in self._services), default=math.inf),
         )
 
     def close(self) -> None:
         """End all that was begun; what a run had complete stays."""
         for job in self._jobs.values():
             job.interrupt()
-        if self._door:
-            self._door.close()
+        for service in self._services:
+            service.close()
         self._watch.close()
         self._poller.close()
         for job in self._jobs.values():

@@ -44,6 +44,7 @@ class Needs(NamedTuple):
         read: All else that it reads or runs: its interpreter, uv, configuration files,
             the projects that it pulls for.
         socket: Where it listens, or "".
+        metrics_port: Of the loopback, where it listens too, or None.
     """
 
     cache: str
@@ -51,6 +52,7 @@ class Needs(NamedTuple):
     store: str
     read: tuple[str, ...]
     socket: str = ""
+    metrics_port: int | None = None
 
 
 class Access(NamedTuple):
@@ -64,6 +66,7 @@ class Access(NamedTuple):
         in_temporary: What is needed of `/tmp` and `/var/tmp`.
         socket: The directory of the socket, or "".
         is_socket_listed: Whether that has to be opened: not if systemd makes it.
+        metrics_port: The one port, of the loopback, or None.
     """
 
     own: str
@@ -73,6 +76,7 @@ class Access(NamedTuple):
     in_temporary: tuple[str, ...]
     socket: str = ""
     is_socket_listed: bool = False
+    metrics_port: int | None = None
 
 
 def plan_access(needs: Needs, *, name: str, mount_points: Collection[str]) -> Access:
@@ -99,6 +103,7 @@ def plan_access(needs: Needs, *, name: str, mount_points: Collection[str]) -> Ac
         in_temporary=_find_in(paths, _TEMPORARY),
         socket=socket,
         is_socket_listed=bool(socket) and socket != f"{RUNTIME_DIRECTORIES}/{name}",
+        metrics_port=needs.metrics_port,
     )
 
 

@@ -55,6 +55,7 @@ def gather_needs(
         store=os.path.normpath(values["store.path"]),
         read=tuple(dict.fromkeys([*read, *files, *named])),
         socket=socket and os.path.normpath(socket),
+        metrics_port=values["daemon.metrics_port"],
     )
 
 

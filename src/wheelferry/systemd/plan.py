@@ -19,7 +19,6 @@ def plan_instance(
     name: str,
     config_file: str | None,
     has_timer: bool,
-    metrics_port: int | None,
 ) -> Instance:
     """Return the service of a user, run by the interpreter that runs this.
 
@@ -28,7 +27,6 @@ def plan_instance(
         name: Of the instance.
         config_file: Absolute path of the file that is named to the service, if any.
         has_timer: Whether a timer pulls, and not a daemon.
-        metrics_port: Where the daemon may listen, if anywhere.
 
     Raises:
         UnitsError: It could not work.
@@ -44,7 +42,7 @@ def plan_instance(
         interpreter=_find_interpreter(),
     )
     if has_timer:  # nobody listens
-        needs = needs._replace(socket="")
+        needs = needs._replace(socket="", metrics_port=None)
     access = plan_access(needs, name=name, mount_points=find_mount_points())
     check_places(account, needs, access, python=python, prefix=sys.prefix)
     return Instance(
@@ -52,7 +50,6 @@ def plan_instance(
         user=account.name,
         access=access,
         config_file=config_file,
-        metrics_port=metrics_port,
         has_timer=has_timer,
     )
 

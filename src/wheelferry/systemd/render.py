@@ -39,7 +39,6 @@ class Instance(NamedTuple):
         user: Whose cache it is for.
         access: What is to be opened.
         config_file: The configuration file that it reads on top of the others.
-        metrics_port: Where it may listen, if anywhere.
         has_timer: Whether a timer pulls, and not a daemon.
     """
 
@@ -47,7 +46,6 @@ class Instance(NamedTuple):
     user: str
     access: Access
     config_file: str | None = None
-    metrics_port: int | None = None
     has_timer: bool = False
 
     @property
@@ -92,8 +90,8 @@ def render_instance(templates: Mapping[str, str], instance: Instance) -> dict[st
     """Return the drop-ins of one instance, by path below the directory of units."""
     directory = drop_in_directory(instance.name, has_timer=instance.has_timer)
     files = {f"{directory}/{_DROP_IN}": _seal(_render_drop_in(instance))}
-    if instance.metrics_port is not None:
-        text = templates[METRICS].replace("@PORT@", str(instance.metrics_port))
+    if (port := instance.access.metrics_port) is not None:
+        text = templates[METRICS].replace("@PORT@", str(port))
         files[f"{directory}/{_METRICS_DROP_IN}"] = _seal(text)
     return files
 

@@ -92,6 +92,7 @@ def _settle(config: Config, session: Session) -> Settings:
         job_argv=argv,
         payload=payload,
         door=_settle_door(config, argv, payload),
+        metrics_port=config.daemon.metrics_port,
     )
 
 

@@ -30,12 +30,6 @@ _TIMER = click.Option(
     is_flag=True,
     help="Pull at boot and by schedule, and run no daemon.",
 )
-_PORT = click.Option(
-    ["--metrics-port"],
-    type=click.IntRange(1, 65535),
-    metavar="PORT",
-    help="Let the daemon listen on this port of the loopback.",
-)
 _DIRECTORY = click.Option(
     ["--root"],
     metavar="DIR",
@@ -51,7 +45,6 @@ _DIRECTORY = click.Option(
         _USER,
         _NAME,
         _TIMER,
-        _PORT,
         click.Option(
             ["--now", "is_now"],
             is_flag=True,
@@ -68,7 +61,6 @@ def install(
     user: str | None,
     name: str | None,
     has_timer: bool,
-    metrics_port: int | None,
     is_now: bool,
     is_forced: bool,
     root: str,
@@ -76,15 +68,13 @@ def install(
 ) -> int:
     """Install the service for the uv cache of a user, or bring it up to date.
 
-    What the service may write to follows from the configuration as that user has it:
-    run it again after cache.path, cache.state or store.path was changed.  `--config` is
-    for the service too.
+    What the service may write to, and on which port it may listen, follows from the
+    configuration as that user has it: run it again after cache.path, cache.state,
+    store.path or daemon.metrics_port was changed.  `--config` is for the service too.
     """
     if is_now and root != _ROOT:
         raise click.UsageError("--now is only for this system: leave --root out")
-    instance = _plan(
-        session, _require(user), name, has_timer=has_timer, metrics_port=metrics_port
-    )
+    instance = _plan(session, _require(user), name, has_timer=has_timer)
     directory = _directory(root)
     changes = files.plan_install(
         directory, render_files(instance), name=instance.name, has_timer=has_timer
@@ -108,7 +98,7 @@ def install(
 @command(
     "systemd print",
     example="wheelferry systemd print --user gitlab-runner",
-    params=(_USER, _NAME, _TIMER, _PORT),
+    params=(_USER, _NAME, _TIMER),
 )
 def print_(
     session: Session,
@@ -116,17 +106,14 @@ def print_(
     user: str | None,
     name: str | None,
     has_timer: bool,
-    metrics_port: int | None,
 ) -> int:
     """Print what `install` would write; without a user, what all instances share."""
     if user is None:
-        if name is not None or metrics_port is not None:
-            raise click.UsageError("--name and --metrics-port need --user")
+        if name is not None:
+            raise click.UsageError("--name needs --user")
         texts = render_shared(has_timer=has_timer)
     else:
-        instance = _plan(
-            session, user, name, has_timer=has_timer, metrics_port=metrics_port
-        )
+        instance = _plan(session, user, name, has_timer=has_timer)
         texts = render_files(instance)
     paths = {str(_directory(_ROOT) / path): text for path, text in texts.items()}
     session.output.text(
@@ -174,22 +161,14 @@ def uninstall(
 
 
 def _plan(
-    session: Session,
-    user: str,
-    name: str | None,
-    *,
-    has_timer: bool,
-    metrics_port: int | None,
+    session: Session, user: str, name: str | None, *, has_timer: bool
 ) -> Instance:
-    if has_timer and metrics_port is not None:
-        raise click.UsageError("--metrics-port is for the daemon, not for --pull-timer")
     config_file = session.config_file
     return plan_instance(
         user,
         name=name or user,
         config_file=config_file and str(Path(config_file).absolute()),
         has_timer=has_timer,
-        metrics_port=metrics_port,
     )
 
 
