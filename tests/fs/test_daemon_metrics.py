@@ -22,6 +22,8 @@ class Scraped:
     def __init__(self, root: Path) -> None:
         store = root / "store"
         store.mkdir()
+        for name in ("archive-v0", "builds-v0"):  # as the first command of uv does
+            (root / "uv" / name).mkdir(parents=True)
         self.config = root / "config.toml"
         self.ports = free_ports(2)
         self.set_port(self.ports[0])

@@ -9,6 +9,7 @@ import pytest
 
 from tests.nfs.host import (
     CONFIGURATION,
+    PYTHON,
     SETTINGS,
     Service,
     Services,
@@ -18,9 +19,17 @@ from tests.nfs.host import (
     stored,
     uninstall,
 )
+from tests.nfs.rig.host import HOST_IP
 from tests.nfs.rig.machines import SERVER_IP
 
 pytestmark = [pytest.mark.nfs, pytest.mark.timeout(300)]
+
+METRICS_PORT = 19100
+SCRAPE = (
+    "import http.client, sys;"
+    f" to = http.client.HTTPConnection(sys.argv[1], {METRICS_PORT}, timeout=10);"
+    " to.request('GET', '/metrics'); print(to.getresponse().read().decode())"
+)
 
 
 def test_installed_services_run_and_are_sealed(services: Services) -> None:
@@ -82,6 +91,35 @@ def test_reload_takes_a_good_file_and_no_broken_one(services: Services) -> None:
     assert host.show(one.unit, "MainPID") == pid
     host.write(CONFIGURATION, SETTINGS)
     assert host.systemctl("reload", one.unit).returncode == 0
+
+
+def test_metrics_are_there_for_this_machine_alone(services: Services) -> None:
+    """Once the sandbox has the port: by the next install, which the log asks for."""
+    host, one = services.host, services.one
+    scrape = (PYTHON, "-I", "-c", SCRAPE)
+    try:
+        host.write(CONFIGURATION, f"{SETTINGS}metrics_port = {METRICS_PORT}\n")
+        assert host.systemctl("reload", one.unit).returncode == 0
+        one.wait_for_line(f"cannot listen on 127.0.0.1:{METRICS_PORT}: Address family")
+        assert "run `wheelferry systemd install` again" in one.said
+        install(host, one.user)
+        host.wait_until(
+            lambda: (
+                "\nwheelferry_degraded 0\n" in host.run(*scrape, "127.0.0.1").stdout
+            ),
+            "a scrape",
+        )
+        for run in (host.run, host.server.run):
+            done = run(*scrape, HOST_IP)
+            assert (done.returncode, done.stdout) == (1, ""), done
+            assert "ConnectionRefusedError" in done.stderr, done
+        table = host.shell(f"systemd-analyze security --no-pager {one.unit}")
+        assert float(table.partition("level for ")[2].split()[1]) <= 1.5, table
+    finally:
+        host.write(CONFIGURATION, SETTINGS)
+        install(host, one.user)
+    assert "ConnectionRefusedError" in host.run(*scrape, "127.0.0.1").stderr
+    assert not one.status.startswith("degraded"), one.status
 
 
 def test_second_daemon_for_a_cache_is_refused(services: Services) -> None:

@@ -20,6 +20,7 @@ from wheelferry.cli.group import COMMANDS
 from wheelferry.cli.words import FAIL_OPEN
 from wheelferry.config.options import OPTIONS, Option
 from wheelferry.config.values import ValueKind
+from wheelferry.daemon.metrics import METRICS
 from wheelferry.doctor.checks.table import CHECKS
 from wheelferry.errors import WheelferryError
 
@@ -214,6 +215,14 @@ def render_checks() -> str:
     )
 
 
+def render_metrics() -> str:
+    """Return the table of the daemon's metrics."""
+    lines = ["| Metric | Type | Meaning |", "|---|---|---|"]
+    return "\n".join(
+        lines + [f"| `{m.name}` | {m.kind} | {m.help}. |" for m in METRICS]
+    )
+
+
 def finding_names() -> set[str]:
     """Return the references of `verify`'s findings, but those of errors."""
     found: set[str] = set()
@@ -262,6 +271,7 @@ PARTS: Mapping[str, tuple[str, Callable[[], str]]] = {
     "commands": ("cli.md", render_commands),
     "checks": ("operations.md", render_checks),
     "exits": ("cli.md", render_exits),
+    "metrics": ("operations.md", render_metrics),
     "settings": ("cli.md", render_settings),
     "events": ("json.md", render_events),
 }

@@ -30,6 +30,9 @@ SHARE = "/mnt/wheels"
 UNIT = "mnt-wheels.mount"
 """What systemd calls the mount of the share."""
 
+HOST_IP = "10.9.0.100"
+"""Its address on the cable."""
+
 USERS = {"runner1": 2001, "runner2": 2002}
 """Ordinary users, and their ids; each has a group of the same name."""
 
@@ -92,7 +95,7 @@ class Host:
             f"{MODULES}; {BRIDGE};"
             " ip link add v-host netns sw type veth peer name eth0;"
             " ip -n sw link set v-host master br0 up;"
-            " ip addr add 10.9.0.100/24 dev eth0; ip link set eth0 up"
+            f" ip addr add {HOST_IP}/24 dev eth0; ip link set eth0 up"
         )
         self.server = Server(self.guest)
         self.export = self.server.export("wheels")
@@ -219,4 +222,4 @@ class Host:
         return pid
 
 
-__all__ = ["SHARE", "UNIT", "USERS", "GuestFailed", "Host"]
+__all__ = ["HOST_IP", "SHARE", "UNIT", "USERS", "GuestFailed", "Host"]
