@@ -126,7 +126,7 @@ def test_project_without_a_lock_needs_nothing(machine: Machine, project: Path) -
         ["-c", "constraints.txt"],
         ["--project", ".", "--extra", "x", "--no-extras"],
         ["--project", ".", "--group", "x", "--no-groups"],
-        ["--python", "/work/.venv/bin/python"],
+        ["--python", "/builds/.venv/bin/python"],
     ],
 )
 def test_flags_that_make_no_sense_are_wrong_usage(

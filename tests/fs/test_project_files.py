@@ -118,7 +118,7 @@ def test_lock_that_cannot_be_used_is_named(
 def test_python_versions_are_read_and_paths_are_not(tmp_path: Path) -> None:
     """The nearest file, up to the repository; what a project names is never run."""
     make(tmp_path, ".git/x", "a/b/x")
-    text = "# ours\n3.12\n/work/.venv/bin/python\npypy3.10 # too\n"
+    text = "# ours\n3.12\n/builds/.venv/bin/python\npypy3.10 # too\n"
     (tmp_path / ".python-version").write_text(text)
     found = find_requests([tmp_path / "a/b"])
     assert found == (Request("", (3, 12)), Request("pypy", (3, 10)))

@@ -20,8 +20,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 def read(main: str, constraints: str = "", **others: str) -> Demand:
     """Read a file that may name others, as `x.txt` in the same folder."""
-    files = {"/work/main.txt": main, "/work/c.txt": constraints}
-    files |= {f"/work/{name}.txt": text for name, text in others.items()}
+    files = {"/builds/main.txt": main, "/builds/c.txt": constraints}
+    files |= {f"/builds/{name}.txt": text for name, text in others.items()}
 
     def load(path: str) -> str:
         if path not in files:
@@ -29,8 +29,8 @@ def read(main: str, constraints: str = "", **others: str) -> Demand:
         return files[path]
 
     found, gathering = RequirementFiles(load), Gathering()
-    found.add("/work/c.txt", is_constraint=True)
-    found.add("/work/main.txt")
+    found.add("/builds/c.txt", is_constraint=True)
+    found.add("/builds/main.txt")
     found.gather([make_python()], gathering)
     return gathering.demand()
 
@@ -61,7 +61,7 @@ def test_line_that_pins_nothing_is_named(line: str) -> None:
     assert [need.name for need in demand.needs] == ["ok"]
     (left,) = demand.omitted
     assert (left.name, left.is_elsewhere) == ("a", False)
-    assert left.reason.startswith("line 2 of /work/main.txt")
+    assert left.reason.startswith("line 2 of /builds/main.txt")
 
 
 @pytest.mark.parametrize("line", ["SECRET=hunter2", "./local", "${URL}", "-e ."])
@@ -98,7 +98,7 @@ def test_nested_files_are_read_once() -> None:
 
 def test_missing_and_endless_files_are_refused() -> None:
     """The first is named; so many are not read."""
-    with pytest.raises(ProjectError, match=r"cannot read /work/gone\.txt"):
+    with pytest.raises(ProjectError, match=r"cannot read /builds/gone\.txt"):
         read("-r gone.txt")
     chain = {f"f{n}": f"-r f{n + 1}.txt" for n in range(MAX_FILES)}
     with pytest.raises(ProjectError, match=f"more than {MAX_FILES} requirements files"):
