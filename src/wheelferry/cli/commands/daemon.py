@@ -46,8 +46,8 @@ def daemon(session: Session, *, is_check: bool) -> int:
     """Promote and pull by itself, for as long as it runs.
 
     What uv puts into the cache is promoted as soon as it is complete, and what is new in
-    the store is pulled, until SIGTERM.  SIGHUP has it read the configuration again.  `wheelferry systemd
-    install` makes a service of it.
+    the store is pulled, until SIGTERM.  SIGHUP has it read the configuration again.
+    `wheelferry systemd install` makes a service of it.
     """
     settings = _settle(session.config, session)
     if is_check:

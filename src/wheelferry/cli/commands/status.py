@@ -29,8 +29,8 @@ from wheelferry.ops.target import find_target
 def status(session: Session) -> int:
     """Show what is in the cache, in the store, and in only one of them.
 
-    And whether a daemon serves the cache, what it lacks, and what waits.  Asks a store that pull and promote leave alone because it was silent, and ends that
-    if it answers.
+    And whether a daemon serves the cache, what it lacks, and what waits.  Asks a store
+    that pull and promote leave alone because it was silent, and ends that if it answers.
     """
     output, config = session.output, session.config
     account = read_account(config.cache.state)
