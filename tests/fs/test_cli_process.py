@@ -46,7 +46,7 @@ def test_switched_off_does_nothing(run: Run, tmp_path: Path) -> None:
     argv = ("pull", "--strict", "--config", str(broken))
     done = run(*argv, WHEELFERRY_DISABLE="1")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == "wheelferry: off by WHEELFERRY_DISABLE; nothing done\n"
+    assert done.stderr == "nothing done: WHEELFERRY_DISABLE is set\n"
 
 
 @pytest.mark.parametrize(

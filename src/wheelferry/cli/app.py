@@ -44,7 +44,7 @@ def run(
 ) -> int:
     """Run one command line and return its exit code; whatever happens is shown."""
     if environment.is_disabled(environ) and not _is_harmless(argv):
-        _say(f"wheelferry: off by {environment.DISABLE}; nothing done\n")
+        _say(f"nothing done: {environment.DISABLE} is set\n")
         return 0
     if "_WHEELFERRY_COMPLETE" in environ:
         return _complete()
