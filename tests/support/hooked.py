@@ -66,13 +66,15 @@ class Hooked:
         self.store = make_store(root / "store")
         full = make_cache(root / "full", few())
         Ferry(cache=full, store=self.store).promote()
+        # One that hangs is waited for; any other may be slow where much else runs.
+        deadline = "2s" if state == "frozen" or socket else "20s"
         self.config = root / "config.toml"
         self.config.write_text(
             f"[store]\npath = '{self.store}'\ntimeout = '20s'\n"
             f"[cache]\npath = '{self.cache}'\n"
             f"[uv]\nversions = ['{UV_VERSION}']\n[python]\nversions = ['3.11']\n"
             f"paths = ['{Path(sys.executable).parent}']\n"
-            "[pull]\ndeadline = '2s'\n[promote]\ndeadline = '2s'\n"
+            f"[pull]\ndeadline = '{deadline}'\n[promote]\ndeadline = '{deadline}'\n"
             f"[daemon]\nprojects = ['{root / 'builds'}']\n"
             + (f"socket = '{socket}'\n" if socket else "")
         )
