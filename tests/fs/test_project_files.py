@@ -8,6 +8,7 @@ import pytest
 
 from wheelferry.disk import Disk
 from wheelferry.errors import ProjectError, ProjectRefused
+from wheelferry.project.builds import AS_NEEDED, Builds, read_builds
 from wheelferry.project.files import load_toml, read_text
 from wheelferry.project.find import NoLock, find_locks
 from wheelferry.project.inputs import Inputs
@@ -70,6 +71,20 @@ def test_nothing_is_read_outside_of_what_is_served(tmp_path: Path) -> None:
         load_demand(Inputs(projects=project, within=served), [])
     with pytest.raises(ProjectRefused, match=r"/b/\.python-version' leads out of"):
         find_requests(project, served)
+
+
+def test_settings_beside_the_lock_say_what_is_built(tmp_path: Path) -> None:
+    """Those of `uv.toml` alone, if there is one; broken ones say nothing."""
+    assert read_builds(tmp_path) == AS_NEEDED
+    project, settings = tmp_path / "pyproject.toml", tmp_path / "uv.toml"
+    project.write_text("[tool.uv]\nno-binary-package = ['a']")
+    assert read_builds(tmp_path) == Builds(names=frozenset({"a"}))
+    settings.write_text("no-binary = true")
+    assert read_builds(tmp_path) == Builds(everything=True)
+    settings.write_text("no-binary = 1")
+    assert read_builds(tmp_path) == AS_NEEDED
+    settings.write_text("[")
+    assert read_builds(tmp_path) == AS_NEEDED
 
 
 def test_hostile_files_are_refused(tmp_path: Path) -> None:

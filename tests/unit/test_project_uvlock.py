@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from wheelferry.project.builds import AS_NEEDED, Builds, find_builds
 from wheelferry.project.interpreter import Interpreter
 from wheelferry.project.need import (
     Demand,
@@ -56,12 +57,13 @@ def read(
     *parts: str,
     pythons: tuple[Interpreter, ...] = (make_python(),),
     head: str = "version = 1",
+    builds: Builds = AS_NEEDED,
     **narrowing: frozenset[str],
 ) -> Demand:
     """Read a lock that is put together of these parts."""
     gathering = Gathering()
     data = tomllib.loads("\n".join((head, *parts)))
-    read_uv_lock(data, pythons, gathering, Narrowing(**narrowing))
+    read_uv_lock(data, pythons, gathering, Narrowing(**narrowing), builds)
     return gathering.demand()
 
 
@@ -91,6 +93,38 @@ def test_edges_are_followed_where_their_markers_hold() -> None:
     assert names(demand) == {"a 1.0", "b 1.0", "d 1.0"}
     assert reasons(demand).keys() == {"c", "lonely"}
     assert all(omitted.is_elsewhere for omitted in demand.omitted)
+
+
+@pytest.mark.parametrize(
+    ("settings", "built"),
+    [
+        ("no-binary-package = ['A', 'gone']", {"a"}),
+        ("no-binary = true", {"a", "b"}),
+        ("no-binary = false", set()),
+        ("", set()),
+    ],
+)
+def test_wheels_of_what_uv_builds_in_any_case_are_left(
+    settings: str, built: set[str]
+) -> None:
+    """`no-binary`: the wheel that fits is not what the job installs."""
+    sdist = 'sdist = { url = "https://files/x.tar.gz", hash = "sha256:1" }'
+    demand = read(
+        root('dependencies = [{ name = "a" }, { name = "b" }]'),
+        package("a", sdist),
+        package("b", sdist),
+        builds=find_builds(tomllib.loads(settings)),
+    )
+    kinds = {need.name: need.file.kind for need in demand.needs}
+    assert {name for name, kind in kinds.items() if kind is FileKind.SDIST} == built
+    assert kinds.keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize("settings", ["no-binary = 'all'", "no-binary-package = 'a'"])
+def test_settings_that_uv_would_refuse_are_malformed(settings: str) -> None:
+    """uv says so to whoever wrote them."""
+    with pytest.raises(Malformed):
+        find_builds(tomllib.loads(settings))
 
 
 PARTS = (

@@ -9,7 +9,7 @@ from tests.support import uvs, wide
 from tests.support.fleet import Fleet, Ran, make_fleet
 from tests.support.project import Project
 from tests.support.runner import Runner
-from wheelferry.sample import POLICIES, PYPI, make_wheel
+from wheelferry.sample import POLICIES, PYPI, make_sdist, make_wheel
 
 pytestmark = pytest.mark.uv
 
@@ -82,6 +82,24 @@ def test_pull_brings_what_sync_uses_and_nothing_else(site, new_runner, fleet, ve
     c.check_out(project)
     pull(fleet, c, f"--project={c.work}", "--no-extras", "--group=dev")
     assert len(assert_exact(c, project)) == 60 - 8 - 3
+
+
+def test_what_a_project_has_built_comes_built(site, new_runner, each_uv, fleet):
+    """`no-binary-package`: uv leaves the wheel alone, and so does a pull."""
+    site.index.add(make_wheel("both"), make_sdist("both"))
+    with_wheel = site.project(["both==1.0"])
+    built = site.project(["both==1.0"], settings="no-binary-package = ['both']")
+    a = new_runner("a", each_uv)
+    a.sync(with_wheel)
+    assert len(a.sync(built).builds) == 1
+    fleet.promote(a)
+    assert len(fleet.records()) == 2
+
+    for name, project in (("b", built), ("c", with_wheel)):
+        runner = new_runner(name, each_uv)
+        runner.check_out(project)
+        pull(fleet, runner, f"--project={runner.work}")
+        assert_exact(runner, project)
 
 
 def test_only_wheels_for_the_pythons_here_come(site, new_runner, uv, fleet):

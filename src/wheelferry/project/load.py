@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wheelferry.errors import ProjectError
+from wheelferry.project.builds import read_builds
 from wheelferry.project.files import load_toml, read_text
 from wheelferry.project.find import NoLock, find_locks, find_python_versions
 from wheelferry.project.inputs import Inputs
@@ -34,10 +35,13 @@ def load_demand(inputs: Inputs, pythons: Sequence[Interpreter]) -> Demand:
     for lock in dict.fromkeys((*found, *inputs.locks)):
         # uv names them so: `pylock.toml`, `pylock.<name>.toml`; all others are its own.
         is_pylock = lock.name.startswith("pylock.") and lock.suffix == ".toml"
-        read = read_pylock if is_pylock else read_uv_lock
         data = load_toml(lock, inputs.within)
         try:
-            read(data, pythons, gathering, inputs.narrowing)
+            if is_pylock:
+                read_pylock(data, pythons, gathering, inputs.narrowing)
+            else:
+                builds = read_builds(lock.parent, inputs.within)
+                read_uv_lock(data, pythons, gathering, inputs.narrowing, builds)
         except Malformed as exc:
             raise ProjectError(
                 f"{lock} cannot be used: {exc}",

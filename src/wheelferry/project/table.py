@@ -18,6 +18,14 @@ def text(table: Table, key: str) -> str:
     return value
 
 
+def flag(table: Table, key: str) -> bool:
+    """Return a truth value; False if there is none."""
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise Malformed(f"{key} is neither true nor false")
+    return value
+
+
 def tables(table: Table, key: str) -> list[Table]:
     """Return an array of tables; empty if there is none."""
     value = table.get(key, [])

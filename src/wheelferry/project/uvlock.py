@@ -7,13 +7,14 @@ workspace, their extras and groups along the edges whose markers hold.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
+from wheelferry.project.builds import AS_NEEDED, Builds
 from wheelferry.project.conditions import Conditions
 from wheelferry.project.interpreter import Interpreter, pick_best
 from wheelferry.project.need import (
@@ -149,8 +150,11 @@ def read_uv_lock(
     pythons: Sequence[Interpreter],
     gathering: Gathering,
     narrowing: Narrowing = EVERYTHING,
+    builds: Builds = AS_NEEDED,
 ) -> None:
     """Gather what a lock asks for on these interpreters.
+
+    `builds` are the packages whose wheels uv leaves alone.
 
     Raises Malformed: it is no lock that we can read.
     """
@@ -161,7 +165,8 @@ def read_uv_lock(
             continue
         for package in _Walk(lock, python, narrowing).run():
             met.add(id(package))
-            _need(package, python, number, gathering)
+            wheels = {} if builds.has(package.name) else package.wheels()
+            _need(package, wheels, python, number, gathering)
     reason = _ELSEWHERE
     if not any(accepts_python(lock.requires_python, python) for python in pythons):
         wanted = lock.requires_python or "of any version"
@@ -192,7 +197,11 @@ def tags_of(filename: str) -> str:
 
 
 def _need(
-    package: _Package, python: Interpreter, number: int, gathering: Gathering
+    package: _Package,
+    wheels: Mapping[str, tuple[str, ...]],
+    python: Interpreter,
+    number: int,
+    gathering: Gathering,
 ) -> None:
     """Note what an interpreter needs of a package: the file that uv would choose."""
     if package.is_own:
@@ -201,7 +210,6 @@ def _need(
         gathering.omit(package.name, package.version, reason)
         return
     source = _source(package.source)
-    wheels = package.wheels()
     best = pick_best(python, wheels)
     if best is not None:
         file = File(FileKind.WHEEL, best, wheels[best])
