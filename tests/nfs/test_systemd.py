@@ -122,6 +122,40 @@ def test_metrics_are_there_for_this_machine_alone(services: Services) -> None:
     assert not one.status.startswith("degraded"), one.status
 
 
+def test_containers_ask_through_the_socket(services: Services) -> None:
+    """The sandbox lets the daemon make it, and see the checkouts, and nothing else."""
+    host, one = services.host, services.one
+    home, run = f"/home/{one.user}", f"/run/wheelferry/{one.name}"
+    configuration = f"{home}/.config/wheelferry/config.toml"
+    kept = host.shell(f"cat {configuration}")
+    ask = ("curl", "-sS", "--max-time", "40", "--unix-socket", f"{run}/socket")
+    try:
+        host.shell(
+            f"mkdir -p {home}/builds/p {home}/other; chown -R {one.user}: {home}"
+        )
+        door = f'[daemon]\nsocket = "{run}/socket"\nprojects = ["{home}/builds"]\n'
+        host.write(configuration, kept + door)
+        install(host, one.user)
+        host.wait_until(
+            lambda: host.run("test", "-S", f"{run}/socket").returncode == 0, "a socket"
+        )
+        for project, answer in (
+            ("builds/p", f"nothing to pull: {home}/builds/p has no lock"),
+            ("other", f"refused: '{home}/other' is in none of daemon.projects"),
+        ):
+            done = host.run(
+                *(*ask, "-X", "POST", "-H", f"Project: {home}/{project}"),
+                "http://wheelferry/pull",
+                user=services.two.user,
+            )
+            assert done.stdout.startswith(answer), done
+    finally:
+        host.write(configuration, kept)
+        install(host, one.user)
+    assert host.run("test", "-e", f"{run}/socket").returncode != 0
+    assert not one.status.startswith("degraded"), one.status
+
+
 def test_second_daemon_for_a_cache_is_refused(services: Services) -> None:
     """It says which process serves the cache, and systemd would not start it again."""
     one = services.one
