@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.cachetree import few, make_cache
+from tests.support.clocks import Clock
 from tests.support.soundness import findings, objects
 from tests.support.tiers import Ferry, make_store
 from wheelferry.disk import try_lock
@@ -30,24 +31,6 @@ def ferry(tmp_path: Path, events: list[Event]) -> Ferry:
     cache = make_cache(tmp_path / "cache", few())
     store = make_store(tmp_path / "store")
     return Ferry(cache=cache, store=store, emit=events.append)
-
-
-class Clock:
-    """A clock that goes on only when someone sleeps.
-
-    Attributes:
-        now_s: What it says.
-    """
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        """Let so much time pass."""
-        self.now_s += seconds
 
 
 def test_turn_is_waited_for_until_the_deadline(ferry: Ferry) -> None:

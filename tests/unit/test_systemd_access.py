@@ -93,13 +93,13 @@ def test_what_is_needed_of_homes_and_temporary_files_is_found() -> None:
     access = plan(
         "/home/ci/.cache/uv",
         store="/tmp/store",
-        read=("/root/.venv", "/root/.venv", "/opt/uv", "/homes/x", "/var/tmp/python"),
+        read=("/root/venv", "/root/venv", "/opt/uv", "/homes/x", "/var/tmp/python"),
     )
 
     assert access.in_home == (
         "/home/ci/.cache/uv",
         "/home/ci/.cache/uv.wheelferry",
-        "/root/.venv",
+        "/root/venv",
     )
     assert access.in_temporary == ("/tmp/store", "/var/tmp/python")
     assert plan("/data/ci/uv")[3:] == ((), (), "", False, None)
