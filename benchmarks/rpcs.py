@@ -43,6 +43,15 @@ def _table(counts: Sequence[Counted]) -> str:
     return table(header, rows)
 
 
+def _show_excess(counts: Sequence[Counted]) -> str:
+    lines = [
+        f"* {counted.scenario}: {counted.ours}"
+        for counted in counts
+        if counted.ours.rpcs > counted.budget
+    ]
+    return "\n".join(["**Over budget:**", "", *lines, "", ""]) if lines else ""
+
+
 def _encode(counts: Sequence[Counted]) -> list[Json]:
     return [
         {
@@ -80,7 +89,8 @@ def run(args: argparse.Namespace) -> Report:
     ]
     text = (
         f"Linux {kernel}, nfsd and clients in one guest; mounted with"
-        f" `{OPTIONS[0]}`.\n\n{_table(usual)}\n\nThe same with other options:\n\n"
+        f" `{OPTIONS[0]}`.\n\n{_table(usual)}\n\n{_show_excess(usual)}"
+        "The same with other options:\n\n"
         f"{table(('options', *scenarios), rows)}"
     )
     results: dict[str, Json] = {name: _encode(c) for name, c in by_options.items()}

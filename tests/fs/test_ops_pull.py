@@ -1,7 +1,9 @@
 """What a pull puts into the cache, and what it does about damage."""
 
+import sqlite3
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
+from shutil import rmtree
 from typing import BinaryIO
 
 import pytest
@@ -25,12 +27,14 @@ from wheelferry.events import Event, Level
 from wheelferry.ops.pull import Limits, PullReport, apply_pull, plan_pull
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.target import Target
+from wheelferry.ops.tiers import VIEW
 from wheelferry.project.interpreter import Interpreter
 from wheelferry.project.need import ANY_INDEX, Demand, File, FileKind, Need
 from wheelferry.store.base import Store
-from wheelferry.store.record import Digest
+from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
 from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.view import View
 from wheelferry.uvcache.entry import Hash
 
 ENTRIES = few()
@@ -195,6 +199,61 @@ def test_removed_record_is_not_pulled(b: Ferry) -> None:
     data = encode_segment([], runner="r1", created_s=0, tombstones=[tomb])
     add_segment(b.store, data)
     assert names(b.pull(FORMATS)) == (["built"], [])
+
+
+class Hiding:
+    """A store with one segment that may not be read."""
+
+    def __init__(self, inner: Store, hidden: str) -> None:
+        self._inner = inner
+        self._hidden = hidden
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def read_segment(self, segment: SegmentId) -> bytes | None:
+        if segment == self._hidden:
+            raise StoreUnavailable("cannot read it") from PermissionError()
+        return self._inner.read_segment(segment)
+
+
+def test_removal_counts_once_its_tombstone_is_read(
+    b: Ferry, events: list[Event]
+) -> None:
+    """Until then the record lives, whole and checked as any; the pull says what it lacks."""
+    path, _ = read_only_segment(b.store)
+    tombs = [Tombstone(segment=SegmentId(path.stem), number=n) for n in range(2)]
+    data = encode_segment([], runner="r1", created_s=0, tombstones=tombs)
+    hidden = PurePath(add_segment(b.store, data)).stem
+    early = replace(b, wrap=lambda store: Hiding(store, hidden))  # type: ignore[arg-type,return-value]
+    assert names(early.pull(FORMATS)) == (["built", "pure-wheel"], [])
+    assert [event.name for event in warnings(events)] == ["segment.refused"]
+    assert (JUDGE.wrong(b.cache), len(JUDGE.usable(b.cache))) == ([], 2)
+
+    late = replace(b, cache=b.cache.with_name("c"))
+    assert names(late.pull(FORMATS)) == ([], [])
+    rmtree(b.cache)
+    assert names(b.pull(FORMATS)) == ([], [])
+
+
+def test_pull_says_that_its_view_was_busy(b: Ferry, events: list[Event]) -> None:
+    """What it then knows may be a part: of a first pull whose view another one fills, 0."""
+    with b.open() as tiers:
+        path = b.state / VIEW
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with View.open(
+            path, store_id=tiers.store_id, disk=tiers.disk, busy_timeout_s=0.05
+        ) as view:
+            plan = plan_pull(tiers._replace(view=view), Rules(), FORMATS)
+        other.execute("ROLLBACK")
+        other.close()
+    assert (plan.wanted, plan.refused_segments) == ((), 0)
+    (event,) = events
+    assert (event.name, event.level) == ("refresh.deferred", Level.INFO)
+    assert "left for the next run" in event.message
+
+    assert names(b.pull(FORMATS)) == (["built", "pure-wheel"], [])
 
 
 def test_two_records_that_disagree_are_left(b: Ferry) -> None:

@@ -521,14 +521,18 @@ class Ending(MemoryStore):
         return super().read_segment(segment)
 
 
-@pytest.mark.parametrize("error", [StoreSilent("silent"), DeadlinePassed("late")])
+@pytest.mark.parametrize(
+    "error", [StoreSilent("silent", hint="look"), DeadlinePassed("late", hint="wait")]
+)
 def test_refresh_that_is_cut_short_keeps_what_it_has(view, error):
     """The end of all work with the store is no segment's fault, and is passed on."""
     store = Ending(error)
     for name in ("a", "b", "c"):
         commit(store, make_record(name))
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error), match="catalog's 3 segments 1 have") as caught:
         view.refresh(store)
+    assert caught.value.message.startswith(f"{error.message}; ")
+    assert caught.value.hint == error.hint
     assert len(view.light_records()) == 1
 
     store.error = None

@@ -84,12 +84,18 @@ def count_large_catalog(fleet: NfsFleet) -> list[Counted]:
     """Count pulls with nothing new, with SEGMENTS segments and RECORDS records."""
     count = _Counter(fleet)
     add_segments(fleet, segments=SEGMENTS, records=RECORDS)
-    _done(count.client.ferry("pull", "--deadline", "5m", timeout_s=300))
+    first = _done(count.client.ferry("pull", "--deadline", "5m", timeout_s=300))
+    # No runner here wants any of them, and each is in the view.
+    assert first.summary["other_formats"] == RECORDS, first
     name = f"pull, nothing new, {SEGMENTS} segments, {RECORDS:,} records"
-    return [
-        count.look(name, is_cold=False),
-        count.look(f"{name}, mounted anew", is_cold=True),
-    ]
+    # A client gives a file's delegation back one to two minutes after it was read (see
+    # docs/benchmarks.md), and its mount's counters have that in whatever runs then.  So
+    # that with the first pull's 500 behind it: mounted anew first.
+    cold = count.look(f"{name}, mounted anew", is_cold=True)
+    warm = count.look(name, is_cold=False)
+    for counted in (cold, warm):
+        assert counted.ours.bytes_read < 1000, counted  # no segment
+    return [warm, cold]
 
 
 def add_segments(fleet: NfsFleet, *, segments: int, records: int) -> None:

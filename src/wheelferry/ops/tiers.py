@@ -57,9 +57,17 @@ class Tiers(NamedTuple):
     def refresh(self) -> int:
         """Bring the view up to date; return how many segments could not be read.
 
-        Each of them is reported too.
+        Each of them is reported too, and a view that another process keeps busy.
         """
         result = self.view.refresh(self.store)
+        if result.deferred:
+            self.emit(
+                Event(
+                    name="refresh.deferred",
+                    message="another process is busy with this runner's view of the"
+                    " catalog; what is new there is left for the next run",
+                )
+            )
         for segment, message in result.bad:
             self.emit(
                 Event(

@@ -99,7 +99,8 @@ class View:
         """Bring the view up to date; `view_refresh.refresh` says how.
 
         If another process keeps the file busy, the view is used as it is, and the
-        result says so: a pull must not fail because of it.
+        result says so: a pull must not fail because of it.  That may be a part of the
+        catalog, where the other one is the first that reads it.
 
         Raises:
             StoreError: The catalog cannot be listed.
