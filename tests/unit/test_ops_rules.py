@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from wheelferry.ops.rules import Rules
 from wheelferry.uvcache.entry import EntryKey, Kind
-from wheelferry.uvcache.seahash import index_keys
+from wheelferry.uvcache.indexkeys import index_keys
 
 INDEX = "https://wheels.example.com/simple"
 FILE = "https://files.example.net/acme/acme_tool-1.0-py3-none-any.whl"

@@ -127,7 +127,7 @@ def test_wheel_is_preferred_to_a_built_one() -> None:
 
 
 def test_roots_are_uvs_directories() -> None:
-    """PyPI has a name, everything else a key of its URL; see `seahash`."""
+    """PyPI has a name, everything else a key of its URL; see `indexkeys`."""
     mirror = "https://host/simple"
     assert find_roots(Source(SourceKind.INDEX, mirror)) == {
         f"index/{cache_digest(mirror)}"

@@ -9,8 +9,8 @@ from wheelferry.sample import Dist, make_wheel
 from wheelferry.uvcache.cached import CachedEntry
 from wheelferry.uvcache.entry import Kind
 from wheelferry.uvcache.formats import Family, formats_for_uv
+from wheelferry.uvcache.indexkeys import index_keys
 from wheelferry.uvcache.scan import scan_cache
-from wheelferry.uvcache.seahash import index_keys
 from wheelferry.uvcache.tree import list_tree, read_record
 from wheelferry.uvcache.wheelrecord import check_record
 

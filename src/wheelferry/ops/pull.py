@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from wheelferry.ops.limits import NO_LIMITS, Limits
 from wheelferry.ops.local import sweep_staging
-from wheelferry.ops.past import note
 from wheelferry.ops.pull_plan import PullPlan, PullReport, compare, plan_pull
 from wheelferry.ops.tiers import Tiers
 from wheelferry.ops.usage import note_usage
@@ -37,6 +36,8 @@ def apply_pull(tiers: Tiers, plan: PullPlan, limits: Limits = NO_LIMITS) -> Pull
     else:
         sweep_staging(tiers.staging, tiers.disk)
     if plan.past is not None or report.restored:
+        from wheelferry.ops.past import note  # noqa: PLC0415
+
         held = plan.held if plan.past is not None else ()
         note(
             tiers,

@@ -10,7 +10,6 @@ from wheelferry.ops.convert import decode_entry
 from wheelferry.ops.fitness import Fitness
 from wheelferry.ops.left import Left
 from wheelferry.ops.limits import NO_LIMITS, Limits
-from wheelferry.ops.past import Past, recall
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.target import ANYONE, Target
 from wheelferry.ops.tiers import Tiers
@@ -21,6 +20,7 @@ from wheelferry.uvcache.presence import Inspector, Part, Presence, State
 from wheelferry.uvcache.recordcheck import check_key, check_restorable
 
 if TYPE_CHECKING:
+    from wheelferry.ops.past import Past
     from wheelferry.ops.serve import Served
 
 _NO_REASONS: Mapping[RecordRef, str] = MappingProxyType({})
@@ -63,7 +63,7 @@ class PullPlan(NamedTuple):
     other_formats: int = 0
     refused_segments: int = 0
     over_budget: int = 0
-    past: Past | None = None
+    past: "Past | None" = None
     served: "tuple[Served, ...] | None" = None
     target: Target = ANYONE
     reasons: Mapping[RecordRef, str] = _NO_REASONS
@@ -154,7 +154,11 @@ def plan_pull(
     Raises CacheError, StoreError.
     """
     refused = tiers.refresh()
-    past = recall(tiers) if is_background else None
+    past = None
+    if is_background:
+        from wheelferry.ops.past import recall  # noqa: PLC0415
+
+        past = recall(tiers)
     plan = compare(tiers, rules, format_ids, past, target)
     plan = plan._replace(refused_segments=refused)
     if limits.max_bytes is None or plan.fetch_bytes <= limits.max_bytes:
@@ -173,7 +177,7 @@ def compare(
     tiers: Tiers,
     rules: Rules,
     format_ids: Sequence[str],
-    past: Past | None = None,
+    past: "Past | None" = None,
     target: Target = ANYONE,
 ) -> PullPlan:
     """Return the plan for the view as it is; see `plan_pull`."""
@@ -236,7 +240,7 @@ class _Comparison:
     """Sorts the records of the store by what the cache has of them."""
 
     def __init__(
-        self, tiers: Tiers, rules: Rules, past: Past | None, target: Target
+        self, tiers: Tiers, rules: Rules, past: "Past | None", target: Target
     ) -> None:
         self._tiers = tiers
         self._rules = rules

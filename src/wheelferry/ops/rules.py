@@ -75,7 +75,7 @@ def _matches(patterns: Sequence[str], key: EntryKey, urls: Sequence[str]) -> boo
     if not patterns:
         return False
     # Most runs have no such patterns, and urllib is not light.
-    from wheelferry.uvcache.seahash import index_keys  # noqa: PLC0415
+    from wheelferry.uvcache.indexkeys import index_keys  # noqa: PLC0415
 
     shard = key.shard.split("/")
     for pattern in patterns:

@@ -17,7 +17,7 @@ from wheelferry.project.interpreter import (
 from wheelferry.project.need import FileKind, Need, Source, SourceKind
 from wheelferry.store.view import LightRecord, RecordRef
 from wheelferry.uvcache.entry import Kind
-from wheelferry.uvcache.seahash import canonical_url, index_keys
+from wheelferry.uvcache.indexkeys import canonical_url, index_keys
 
 PYPI: Final = "https://pypi.org/simple"
 

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelferry.events import Event, Level
 from wheelferry.ops.tiers import PYTHONS, Tiers
-from wheelferry.project.inputs import Inputs
 from wheelferry.project.interpreter import (
     Interpreter,
     Request,
     narrow,
     parse_request,
 )
-from wheelferry.project.need import Demand
 from wheelferry.project.pythons import assume_python, find_pythons, read_pythons
+
+if TYPE_CHECKING:  # with a project only
+    from wheelferry.project.inputs import Inputs
+    from wheelferry.project.need import Demand
 
 _UNKNOWN = Event(
     name="python.unknown",
@@ -33,7 +35,7 @@ class Target(NamedTuple):
     """
 
     pythons: Sequence[Interpreter] = ()
-    demand: Demand | None = None
+    demand: "Demand | None" = None
 
     def is_fit(self, tags: str) -> bool:
         """Return whether one of the interpreters can use a wheel with these tags."""
@@ -49,7 +51,7 @@ def find_target(
     *,
     paths: Sequence[Path],
     versions: Sequence[str],
-    inputs: Inputs | None = None,
+    inputs: "Inputs | None" = None,
 ) -> Target:
     """Return for whom a pull on this machine is.
 

@@ -5,6 +5,7 @@ names.  An interpreter that is asked for and is not here, since it is in a conta
 uv will download it, is assumed to be a CPython for this machine.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -70,10 +71,12 @@ def find_pythons(
         if any(f"{directory.resolve()}/".startswith(below) for below in closed):
             continue
         try:
-            names = sorted(path.name for path in directory.iterdir())
+            # No `Path` for each of them: /usr/bin holds thousands.
+            with os.scandir(directory) as entries:
+                names = sorted(e.name for e in entries if _NAME.fullmatch(e.name))
         except OSError:
             continue  # PATH names what is not there, or not ours to read
-        found += [directory / name for name in names if _NAME.fullmatch(name)]
+        found += [directory / name for name in names]
     return unique_programs(
         path
         for path in found[:_MAX_FOUND]

@@ -15,7 +15,6 @@ from wheelferry.errors import StoreError
 from wheelferry.store.base import PutOutcome, Store, StoreInfo, StoreSurvey
 from wheelferry.store.isolated.calls import Calls
 from wheelferry.store.isolated.lanes import BLOCK_BYTES
-from wheelferry.store.isolated.stream import IsolatedReader, Pieces
 from wheelferry.store.record import Digest, SegmentId
 
 if TYPE_CHECKING:
@@ -99,6 +98,8 @@ class IsolatedStore:
         is_suspect: bool = False,
     ) -> PutOutcome:
         """Commit an object; see `Store.put_object`."""
+        from wheelferry.store.isolated.stream import Pieces  # noqa: PLC0415
+
         source = Pieces(chunks)
         with self._calls.begin("put_object", digest, size_bytes, is_suspect) as call:
             while call.is_asked_for_more():
@@ -118,6 +119,8 @@ class IsolatedStore:
         handle = self._calls.call("open_object", digest)
         if handle is None:
             return None
+        from wheelferry.store.isolated.stream import IsolatedReader  # noqa: PLC0415
+
         reader = IsolatedReader(
             partial(self._read, handle),
             find_end=partial(self._calls.call, "find_end", handle),
