@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-_REQUEST = re.compile(r"(?:(cpython|pypy)[@-]?)?(\d+(?:\.\d+){0,2})?t?")
+# Compiled when it is used: most pulls are asked for no version.
+_REQUEST = r"(?:(cpython|pypy)[@-]?)?(\d+(?:\.\d+){0,2})?t?"
 
 
 class Interpreter(NamedTuple):
@@ -60,7 +61,7 @@ def parse_request(text: str) -> Request | None:
 
     None for anything else, a path above all: what a job names is not run.
     """
-    match = _REQUEST.fullmatch(text.strip().lower())
+    match = re.fullmatch(_REQUEST, text.strip().lower())
     if match is None or not (match[1] or match[2]):
         return None
     release = tuple(map(int, match[2].split("."))) if match[2] else ()

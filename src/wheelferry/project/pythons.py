@@ -15,6 +15,7 @@ from wheelferry.disk import Disk
 from wheelferry.disk.programs import ask_programs, run, unique_programs
 from wheelferry.project.interpreter import Interpreter, Request
 
+_STEMS: Final = ("python3", "pypy3")
 _NAME: Final = re.compile(r"(python3|pypy3)(\.\d+)?t?")
 _MAX_FOUND: Final = 64
 
@@ -71,12 +72,12 @@ def find_pythons(
         if any(f"{directory.resolve()}/".startswith(below) for below in closed):
             continue
         try:
-            # No `Path` for each of them: /usr/bin holds thousands.
-            with os.scandir(directory) as entries:
-                names = sorted(e.name for e in entries if _NAME.fullmatch(e.name))
+            # /usr/bin holds thousands: no `Path` is made of each, nor a match tried.
+            names = os.listdir(directory)  # noqa: PTH208
         except OSError:
             continue  # PATH names what is not there, or not ours to read
-        found += [directory / name for name in names]
+        likely = sorted(name for name in names if name.startswith(_STEMS))
+        found += [directory / name for name in likely if _NAME.fullmatch(name)]
     return unique_programs(
         path
         for path in found[:_MAX_FOUND]

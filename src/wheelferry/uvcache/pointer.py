@@ -27,7 +27,7 @@ _ALIGNMENT = 16
 _MAX_SIZE_BYTES = 1 << 50
 _MAX_NAME = 512
 _ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
-_FIELD = re.compile(r"[a-z_]{1,32}")
+_FIELD = r"[a-z_]{1,32}"  # compiled when it is used: few pointers are maps
 _DIGEST_CHARS = {
     "md5": 32,
     "sha256": 64,
@@ -188,7 +188,7 @@ def _unpack(encoded: bytes) -> Payload:
     except (ValueError, msgpack.UnpackException) as exc:
         raise PointerMalformed(f"its payload is not msgpack: {exc}") from exc
     if isinstance(payload, dict):
-        if all(isinstance(key, str) and _FIELD.fullmatch(key) for key in payload):
+        if all(isinstance(key, str) and re.fullmatch(_FIELD, key) for key in payload):
             return payload
     elif isinstance(payload, list):
         return payload
