@@ -234,7 +234,7 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
         refs = range(ref, ref + len(records))
         db.executemany(
             "INSERT INTO records VALUES "
-            "(?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "(?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (ref, n, ref - first, *columns(record))
                 for ref, record in zip(refs, records, strict=True)
@@ -253,7 +253,8 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
         "INSERT INTO tombstones VALUES (?, ?, ?)",
         [(tomb.segment, tomb.number, n) for tomb in footer.tombstones],
     )
-    _touch(db, n)
+    _touch_contested(db, segment, n)
+    _touch_buried(db, n)
     db.execute("DELETE FROM refused WHERE id = ?", (segment,))
     # Who promoted these packs saw to it that they are in the store.
     db.execute(
@@ -271,7 +272,12 @@ def _forget(db: sqlite3.Connection, segment: SegmentId) -> int:
     if row is None:
         return 0
     (n,) = row
-    _touch(db, n)
+    db.execute(
+        "INSERT OR IGNORE INTO touched "
+        "SELECT identity, pack FROM records WHERE segment_n = ?",
+        (n,),
+    )
+    _touch_buried(db, n)
     db.execute(
         "DELETE FROM bodies WHERE ref IN (SELECT ref FROM records WHERE segment_n = ?)",
         (n,),
@@ -282,13 +288,29 @@ def _forget(db: sqlite3.Connection, segment: SegmentId) -> int:
     return 1
 
 
-def _touch(db: sqlite3.Connection, n: int | None) -> None:
-    """Note what may live or die because segment `n` comes or goes."""
+def _touch_contested(db: sqlite3.Connection, segment: SegmentId, n: int | None) -> None:
+    """Note those of a new segment's records that may not live.
+
+    Each of the others is the only one of its kind, and was added alive: to choose among
+    them too took a quarter of a first refresh.
+    """
     db.execute(
         "INSERT OR IGNORE INTO touched "
-        "SELECT identity, pack FROM records WHERE segment_n = ?",
+        "SELECT r.identity, r.pack FROM records AS r WHERE r.segment_n = ? AND EXISTS "
+        "(SELECT 1 FROM records AS o "
+        "WHERE o.identity = r.identity AND o.pack = r.pack AND o.ref != r.ref)",
         (n,),
     )
+    db.execute(
+        "INSERT OR IGNORE INTO touched SELECT r.identity, r.pack FROM tombstones AS t "
+        "CROSS JOIN records AS r ON r.segment_n = ? AND r.number = t.number "
+        "WHERE t.segment = ?",
+        (n, segment),
+    )
+
+
+def _touch_buried(db: sqlite3.Connection, n: int | None) -> None:
+    """Note what segment `n`, which comes or goes, has tombstones for."""
     db.execute(
         "INSERT OR IGNORE INTO touched SELECT r.identity, r.pack FROM tombstones AS t "
         "CROSS JOIN segments AS s ON s.id = t.segment "
