@@ -13,7 +13,17 @@ from pathlib import Path
 
 from benchmarks.measure import Part, warn
 
-NAMES = ("startup", "restore", "pull", "memory", "daemon", "pack_size", "rpcs", "locks")
+NAMES = (
+    "startup",
+    "restore",
+    "pull",
+    "memory",
+    "micro",
+    "daemon",
+    "pack_size",
+    "rpcs",
+    "locks",
+)
 _MAX_LOAD = 0.7
 
 

@@ -79,7 +79,7 @@ def write_small_wheel(archive: Path, name: str, *, files: int) -> None:
         (archive / path).write_bytes(data)
         raw = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
         lines.append(f"{path},sha256={raw.rstrip(b'=').decode()},{len(data)}\n")
-    (archive / info).mkdir()
+    (archive / info).mkdir(parents=True)
     (archive / info / "RECORD").write_text("".join([*lines, f"{info}/RECORD,,\n"]))
 
 

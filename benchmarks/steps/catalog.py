@@ -1,0 +1,192 @@
+"""Refresh a runner's view of the catalog: from nothing, and when one segment is new.
+
+Segments have 200 records, as those of a few promotions that were merged; a record has a
+pointer of 700 bytes, and no metadata.
+"""
+
+import hashlib
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgpack
+
+from benchmarks.steps import OURS, Group
+from tests.support.records import digest_of, make_record
+from wheelferry.disk import Disk
+from wheelferry.pack import zstd
+from wheelferry.store.create import create_store
+from wheelferry.store.posix import PosixStore
+from wheelferry.store.record import Record, SegmentId
+from wheelferry.store.segment import encode_segment, read_footer
+from wheelferry.store.view import View
+
+_EACH = 200
+_NAMES = 5_000
+_VIEW = "view.sqlite"
+_OLD = "old.sqlite"
+_URL = b"https://files.example/packages/"
+
+
+def prepare(folder: Path, records: int, _wheels: Path) -> None:
+    """Make a store with so many records, a view of them, and a segment to come."""
+    create_store(folder / "store", disk=Disk(), now_s=0)
+    choose = random.Random(records)
+    for first in range(0, records, _EACH):
+        _write_segment(folder / "store/catalog", choose, min(_EACH, records - first))
+    _refresh(folder, _OLD)
+    (folder / "new").mkdir()
+    _write_segment(folder / "new", choose, _EACH)
+
+
+def _write_segment(directory: Path, choose: random.Random, records: int) -> None:
+    made = [_make_record(choose) for _ in range(records)]
+    data = encode_segment(made, runner="benchmark", created_s=0)
+    (directory / f"{digest_of(data)}.seg").write_bytes(data)
+
+
+def _make_record(choose: random.Random) -> Record:
+    # About a fifth of a pointer is digests and other noise.
+    pointer = choose.randbytes(140) + _URL * 18
+    version = f"{choose.randrange(100)}.{choose.randrange(1000)}"
+    return make_record(
+        f"package-{choose.randrange(_NAMES)}", version, files={"pointer": pointer}
+    )
+
+
+def _refresh(folder: Path, view: str) -> None:
+    store = PosixStore(folder / "store", disk=Disk(), runner="benchmark")
+    store_id = store.open().id
+    with View.open(folder / view, store_id=store_id, disk=Disk()) as opened:
+        opened.refresh(store)
+
+
+def refresh(folder: Path) -> Callable[[], object]:
+    """Read all of the catalog into a new view."""
+    _remove_view(folder)
+    return partial(_refresh, folder, _VIEW)
+
+
+def refresh_warm(folder: Path) -> Callable[[], object]:
+    """Add one segment to a view that has all others."""
+    _remove_view(folder)
+    shutil.copy(folder / _OLD, folder / _VIEW)
+    _add_new(folder)
+    return partial(_refresh, folder, _VIEW)
+
+
+def _add_new(folder: Path) -> None:
+    for path in (folder / "new").iterdir():
+        shutil.copy(path, folder / "store/catalog")
+
+
+def _remove_new(folder: Path) -> None:
+    for path in (folder / "new").iterdir():
+        (folder / "store/catalog" / path.name).unlink(missing_ok=True)
+
+
+def _remove_view(folder: Path) -> None:
+    _remove_new(folder)
+    for path in folder.glob(f"{_VIEW}*"):
+        path.unlink()
+
+
+def read_all(folder: Path) -> Callable[[], object]:
+    """Read the same bytes, and check their digests."""
+    _remove_view(folder)
+    return partial(_read_all, folder)
+
+
+def _read_all(folder: Path) -> None:
+    for path in _segments(folder / "store/catalog"):
+        hashlib.sha256(path.read_bytes()).digest()
+
+
+def read_new(folder: Path) -> Callable[[], object]:
+    """List the catalog, and read the one segment that is new."""
+    _add_new(folder)
+
+    def look() -> None:
+        list((folder / "store/catalog").iterdir())
+        for path in (folder / "new").iterdir():
+            hashlib.sha256(path.read_bytes()).digest()
+
+    return look
+
+
+def insert_plainly(folder: Path) -> Callable[[], object]:
+    """Decode them and insert them into a table with one index, checking nothing."""
+    _remove_view(folder)
+    return partial(_insert_plainly, folder)
+
+
+def _insert_plainly(folder: Path) -> None:
+    db = sqlite3.connect(folder / _VIEW)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    fields = list(make_record()._fields)
+    db.execute(f"CREATE TABLE records ({', '.join(fields)})")
+    db.execute("CREATE INDEX by_name ON records (name)")
+    marks = ", ".join("?" * len(fields))
+    for path in _segments(folder / "store/catalog"):
+        rows = _rows(path.read_bytes())
+        db.executemany(f"INSERT INTO records VALUES ({marks})", rows)
+    db.commit()
+    db.close()
+
+
+def _rows(data: bytes) -> Iterator[Sequence[object]]:
+    names = ("format", "kind", "shard", "settings", "stem", "name", "version", "tags")
+    numbers = ("size", "pack", "pack_bytes", "tree_bytes", "tree_files")
+    for block in read_footer(data, segment=SegmentId("")).blocks:
+        raw = zstd.ZstdDecompressor().decompress(
+            data[block.offset : block.offset + block.comp_bytes]
+        )
+        for item in msgpack.unpackb(raw):
+            head = [item[name] for name in names]
+            tail = [item[name] for name in numbers]
+            yield (*head, " ".join(item["hashes"]), *tail, item["files"]["pointer"], "")
+
+
+def _segments(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir())
+
+
+def describe(folder: Path) -> str:
+    """Say how large catalog and view are."""
+    _remove_new(folder)
+    sizes = [p.stat().st_size for p in _segments(folder / "store/catalog")]
+    records = _count(folder / _OLD)
+    view_bytes = (folder / _OLD).stat().st_size
+    return (
+        f"{records:,} records in {len(sizes)} segments: {sum(sizes) / records:.0f} bytes"
+        f" a record in the catalog, {view_bytes / records:.0f} in the view"
+    )
+
+
+def _count(view: Path) -> int:
+    db = sqlite3.connect(view)
+    try:
+        (records,) = db.execute("SELECT count(*) FROM records WHERE live").fetchone()
+    finally:
+        db.close()
+    return int(records)
+
+
+GROUP = Group(
+    unit="records",
+    sizes=(1_000, 10_000, 100_000),
+    prepare=prepare,
+    describe=describe,
+    steps={
+        "refresh": {
+            OURS: refresh,
+            "insert plainly": insert_plainly,
+            "read": read_all,
+        },
+        "refresh-warm": {OURS: refresh_warm, "list and read": read_new},
+    },
+)
