@@ -193,6 +193,34 @@ def test_exact_duplicates_count_once(store, view):
     assert view.totals().records == 1
 
 
+def test_duplicates_in_one_segment_count_once(store, view):
+    """None of them was there before the others, and still only one is shown."""
+    commit(
+        store,
+        make_record(files={}),
+        make_record(files={"pointer": b"p", "metadata": b"m"}),
+        make_record(files={"pointer": b"q"}),
+    )
+    view.refresh(store)
+    (found,) = wholes(view)
+
+    assert found.files == {"pointer": b"p", "metadata": b"m"}
+
+
+def test_record_like_no_other_is_written_once(store, view):
+    """Nothing has to be chosen: most of a runner's first refresh is such records."""
+    few, many = 10, 300
+    commit(store, *(make_record(f"few-{n}", files={}) for n in range(few)))
+    before = view._db.total_changes
+    view.refresh(store)
+    for_few = view._db.total_changes - before
+    commit(store, *(make_record(f"many-{n}", files={}) for n in range(many)))
+    view.refresh(store)
+    for_many = view._db.total_changes - before - for_few
+
+    assert for_many - for_few == many - few
+
+
 def test_totals_count_each_pack_once(store, view):
     """Two formats of one wheel share a pack."""
     commit(store, ATTRS, make_record("attrs", "25.1", format_id="wheels-v8/array5"))
