@@ -64,7 +64,7 @@ class _Inputs:
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(MODULES))
     parser.add_argument("--sizes", type=int, nargs="+", metavar="N", help="of inputs")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", type=Path, metavar="FILE", help="of the last STEP")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="for that")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="for the inputs")

@@ -18,6 +18,13 @@ from wheelferry.errors import CacheError
 SCHEMA_VERSION: Final = 4
 BUSY_TIMEOUT_S: Final = 10.0
 
+_CACHE_BYTES: Final = 8 << 20
+"""What SQLite keeps of the file in memory, at most.
+
+Identities are random, so each new record changes a page of the index anywhere: with
+SQLite's own 2 MB, a first refresh of 100,000 records takes a seventh longer.
+"""
+
 # What SQLite says of a file that is damaged: by its own checks, or because a table is
 # gone, an index and its table disagree, or a value is not what was written.
 _CORRUPT: Final = frozenset(
@@ -149,6 +156,7 @@ def _connect(path: Path, store_id: str, busy_timeout_s: float) -> sqlite3.Connec
         _enter_wal(db, busy_timeout_s)
         # Commits wait for no fsync, and after a power loss the file is old but whole.
         db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA cache_size = -{_CACHE_BYTES >> 10}")
         if not _is_current(db, store_id):
             _make(db, store_id)
         _forgive(db)
