@@ -170,7 +170,7 @@ def describe(folder: Path) -> str:
 def _count(view: Path) -> int:
     db = sqlite3.connect(view)
     try:
-        (records,) = db.execute("SELECT count(*) FROM records WHERE live").fetchone()
+        (records,) = db.execute("SELECT count(*) FROM records").fetchone()
     finally:
         db.close()
     return int(records)
