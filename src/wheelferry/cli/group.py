@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "status": "Show what is in the cache, in the store, and in only one of them.",
         "verify": "Check every object and every segment of the store.",
         "config": "Show the configuration.",
+        "bench": "Measure this share, and say what a fleet would save per day.",
         "demo": "Show the main job on two runners in a temporary folder.",
     }
 )

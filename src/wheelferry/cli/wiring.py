@@ -19,6 +19,7 @@ from wheelferry.store.isolated import IsolatedStore
 if TYPE_CHECKING:
     from wheelferry.ops.rules import Rules
     from wheelferry.ops.tiers import Tiers
+    from wheelferry.store.posix import PosixStore
 
 NEVER: Final = Deadline.never()
 
@@ -45,6 +46,7 @@ def connect(
     hard_stop: Deadline | None = None,
     skips_silent: bool = False,
     makes_state: bool = False,
+    kind: "type[PosixStore] | None" = None,
 ) -> Iterator[Link]:
     """Start the process that works on the store; end it, and remember how it went.
 
@@ -56,6 +58,7 @@ def connect(
         hard_stop: When the whole run has to be over, whatever it hangs in.
         skips_silent: Whether to leave a store alone that was silent a moment ago.
         makes_state: Whether the state directory may be made, to remember a silence.
+        kind: Of the store, if it has to be able to do more than any.
 
     Raises:
         ConfigError: No store is configured.
@@ -76,7 +79,8 @@ def connect(
     def make() -> Store:
         from wheelferry.store.posix import PosixStore  # in that process only
 
-        return PosixStore(path, disk=disk, runner=config.runner.name)
+        made = kind or PosixStore
+        return made(path, disk=disk, runner=config.runner.name)
 
     with IsolatedStore(
         make,

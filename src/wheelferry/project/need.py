@@ -73,6 +73,7 @@ class Need(NamedTuple):
         source: Where it comes from.
         file: Which of its files.
         pythons: Numbers of the interpreters that need just this.
+        size_bytes: Of the file, where the lock has it.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Need(NamedTuple):
     source: Source
     file: File
     pythons: tuple[int, ...]
+    size_bytes: int | None = None
 
 
 class Omitted(NamedTuple):
@@ -134,16 +136,27 @@ class Gathering:
 
     def __init__(self) -> None:
         self._needs: dict[tuple[str, str, Source, File], list[int]] = {}
+        self._sizes: dict[tuple[str, str, Source, File], int] = {}
         self._omitted: dict[tuple[str, str], Omitted] = {}
         self._lockless: list[str] = []
 
     def need(
-        self, name: str, version: str, source: Source, file: File, python: int
+        self,
+        name: str,
+        version: str,
+        source: Source,
+        file: File,
+        python: int,
+        *,
+        size_bytes: int | None = None,
     ) -> None:
-        """Note what one interpreter needs."""
-        pythons = self._needs.setdefault((name, version, source, file), [])
+        """Note what one interpreter needs, and the size of the file if it is known."""
+        key = (name, version, source, file)
+        pythons = self._needs.setdefault(key, [])
         if python not in pythons:
             pythons.append(python)
+        if size_bytes is not None:
+            self._sizes.setdefault(key, size_bytes)
 
     def omit(
         self, name: str, version: str, reason: str, *, is_elsewhere: bool = False
@@ -159,7 +172,8 @@ class Gathering:
     def demand(self) -> Demand:
         """Return all of it; what one interpreter needs is not left out for another."""
         needs = tuple(
-            Need(*key, pythons=tuple(pythons)) for key, pythons in self._needs.items()
+            Need(*key, pythons=tuple(pythons), size_bytes=self._sizes.get(key))
+            for key, pythons in self._needs.items()
         )
         needed = {(need.name, need.version) for need in needs}
         omitted = tuple(o for key, o in self._omitted.items() if key not in needed)

@@ -1,6 +1,7 @@
 """What a `pylock.toml` asks for (PEP 751), read by `packaging.pylock`.  Pure."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from packaging.pylock import Package, Pylock, PylockValidationError
 
@@ -17,6 +18,9 @@ from wheelferry.project.need import (
 )
 from wheelferry.project.table import Malformed, Table
 from wheelferry.project.uvlock import accepts_python, tags_of
+
+_Found: TypeAlias = tuple[Source, File, int | None]
+"""Where a package comes from, which file of it, and the size of that in bytes."""
 
 
 def read_pylock(
@@ -73,16 +77,17 @@ def _need(
         )
         gathering.omit(name, version, reason, is_elsewhere=True)
         return
-    gathering.need(name, version, *found, number)
+    source, file, size_bytes = found
+    gathering.need(name, version, source, file, number, size_bytes=size_bytes)
 
 
-def _direct(package: Package) -> tuple[Source, File] | None:
-    """Return where a package comes from that no index has."""
+def _direct(package: Package) -> _Found | None:
+    """Return what is installed of a package that no index has."""
     if (vcs := package.vcs) is not None:
         if vcs.type != "git" or not vcs.url:
             return None
         source = Source.git(vcs.url, vcs.commit_id, subdirectory=vcs.subdirectory or "")
-        return source, File(FileKind.SDIST)
+        return source, File(FileKind.SDIST), None
     if (archive := package.archive) is None or not archive.url:
         return None
     tags = tags_of(archive.url)
@@ -91,10 +96,11 @@ def _direct(package: Package) -> tuple[Source, File] | None:
     return (
         Source(SourceKind.URL, archive.url + fragment),
         File(kind, tags, _spell(archive.hashes)),
+        archive.size,
     )
 
 
-def _from_index(package: Package, python: Interpreter) -> tuple[Source, File] | None:
+def _from_index(package: Package, python: Interpreter) -> _Found | None:
     wheels = {tags_of(wheel.filename): wheel for wheel in package.wheels or ()}
     best = pick_best(python, wheels)
     if best is not None:
@@ -102,12 +108,14 @@ def _from_index(package: Package, python: Interpreter) -> tuple[Source, File] | 
         return (
             _index(package.index, wheel.url),
             File(FileKind.WHEEL, best, _spell(wheel.hashes)),
+            wheel.size,
         )
     if (sdist := package.sdist) is None:
         return None
     return (
         _index(package.index, sdist.url),
         File(FileKind.SDIST, hashes=_spell(sdist.hashes)),
+        sdist.size,
     )
 
 

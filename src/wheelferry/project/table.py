@@ -26,6 +26,15 @@ def flag(table: Table, key: str) -> bool:
     return value
 
 
+def size(table: Table, key: str) -> int | None:
+    """Return a size in bytes; None if there is none, or one that cannot be.
+
+    Sizes are only told to people: a wrong one keeps no lock from being used.
+    """
+    value = table.get(key)
+    return value if type(value) is int and value >= 0 else None
+
+
 def tables(table: Table, key: str) -> list[Table]:
     """Return an array of tables; empty if there is none."""
     value = table.get(key, [])

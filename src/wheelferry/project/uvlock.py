@@ -26,7 +26,15 @@ from wheelferry.project.need import (
     Source,
     SourceKind,
 )
-from wheelferry.project.table import Malformed, Table, subtable, tables, text, texts
+from wheelferry.project.table import (
+    Malformed,
+    Table,
+    size,
+    subtable,
+    tables,
+    text,
+    texts,
+)
 
 VERSION: Final = 1
 
@@ -49,6 +57,13 @@ class _Edge(NamedTuple):
     marker: str
 
 
+class _Wheel(NamedTuple):
+    """A wheel of a package."""
+
+    hashes: tuple[str, ...]
+    size_bytes: int | None
+
+
 class _Package:
     """One package of the lock."""
 
@@ -63,14 +78,14 @@ class _Package:
         self._wheels = tables(table, "wheels")
         self._sdist = subtable(table, "sdist") if "sdist" in table else None
 
-    def wheels(self) -> dict[str, tuple[str, ...]]:
-        """Return the tags of its wheels, with the hashes of each."""
-        found: dict[str, tuple[str, ...]] = {}
+    def wheels(self) -> dict[str, _Wheel]:
+        """Return its wheels by their tags."""
+        found: dict[str, _Wheel] = {}
         for wheel in self._wheels:
             where = (text(wheel, key) for key in ("filename", "url", "path"))
             tags = tags_of(next(filter(None, where), ""))
             if tags:
-                found[tags] = _hashes(wheel)
+                found[tags] = _Wheel(_hashes(wheel), size(wheel, "size"))
         return found
 
     def sdist(self) -> File | None:
@@ -78,6 +93,11 @@ class _Package:
         if self._sdist is not None:
             return File(FileKind.SDIST, hashes=_hashes(self._sdist))
         return File(FileKind.SDIST) if "git" in self.source else None
+
+    @property
+    def sdist_bytes(self) -> int | None:
+        """The size of what it is built from, if the lock has it."""
+        return None if self._sdist is None else size(self._sdist, "size")
 
     def local_reason(self) -> str | None:
         """Return why it is shared by no store, if it is not."""
@@ -198,7 +218,7 @@ def tags_of(filename: str) -> str:
 
 def _need(
     package: _Package,
-    wheels: Mapping[str, tuple[str, ...]],
+    wheels: Mapping[str, _Wheel],
     python: Interpreter,
     number: int,
     gathering: Gathering,
@@ -212,14 +232,17 @@ def _need(
     source = _source(package.source)
     best = pick_best(python, wheels)
     if best is not None:
-        file = File(FileKind.WHEEL, best, wheels[best])
+        file = File(FileKind.WHEEL, best, wheels[best].hashes)
+        size_bytes = wheels[best].size_bytes
     elif sdist := package.sdist():
-        file = sdist
+        file, size_bytes = sdist, package.sdist_bytes
     else:
         reason = f"the lock has no wheel of it that fits {python}, and no sdist"
         gathering.omit(package.name, package.version, reason, is_elsewhere=True)
         return
-    gathering.need(package.name, package.version, source, file, number)
+    gathering.need(
+        package.name, package.version, source, file, number, size_bytes=size_bytes
+    )
 
 
 class _Walk:

@@ -46,6 +46,7 @@ MAX_SEGMENT_BYTES: Final = 32 << 20
 
 SEGMENT_SUFFIX: Final = ".seg"
 STAGED_SUFFIX: Final = ".tmp"
+TRIAL_SUFFIX: Final = ".try"
 USAGE_SUFFIX: Final = ".use"
 
 # Compiled when they are used: a run that needs none of them saves a millisecond.
@@ -159,7 +160,21 @@ def staged_path(runner: str, unique: str) -> str:
     return f"{STAGING}/{runner}/{unique}{STAGED_SUFFIX}"
 
 
+def trial_path(runner: str, unique: str) -> str:
+    """Return the path of a folder to try the share in; `unique` as in `staged_path`."""
+    return f"{STAGING}/{runner}/{unique}{TRIAL_SUFFIX}"
+
+
 def is_staged_name(name: str) -> bool:
     """Return whether a name in `staging/<runner>/` is of one of our temporary files."""
-    stem = name.removesuffix(STAGED_SUFFIX)
+    return _is_unique(name, STAGED_SUFFIX)
+
+
+def is_trial_name(name: str) -> bool:
+    """Return whether a name in `staging/<runner>/` is of a folder to try the share in."""
+    return _is_unique(name, TRIAL_SUFFIX)
+
+
+def _is_unique(name: str, suffix: str) -> bool:
+    stem = name.removesuffix(suffix)
     return stem != name and re.fullmatch(_UUID, stem) is not None

@@ -17,9 +17,11 @@ from wheelferry.disk import Disk, clock
 from wheelferry.store.beats import beat
 from wheelferry.store.layout import (
     is_staged_name,
+    is_trial_name,
     staged_path,
     staging_directory,
 )
+from wheelferry.store.trial import remove_folder
 
 WRITE_BYTES: Final = 1 << 20
 SYNC_BYTES: Final = 8 << 20
@@ -140,17 +142,18 @@ class Staging:
                     self._disk.remove_dir(self.directory)
 
     def sweep(self, *, older_than_s: float) -> int:
-        """Remove files that were not written to for so long; return how many.
+        """Remove files, and trial folders, that were not written to for so long.
 
-        Ages are differences between two times of the server: of the file, and of one
-        that is made for this.  Files that this process is writing are left alone, and
-        so is everything whose name is not one of ours.
+        Returns how many.  Ages are differences between two times of the server: of the
+        file, and of one that is made for this.  Files that this process is writing are
+        left alone, and so is everything whose name is not one of ours.
         """
         try:
             names = [path.name for path in self.directory.iterdir()]
         except FileNotFoundError:
             return 0
         staged = [n for n in names if is_staged_name(n) and n not in self._live]
+        staged += filter(is_trial_name, names)
         if not staged:
             return 0
         now_s = self._server_time_s()
@@ -160,9 +163,15 @@ class Staging:
             path = self.directory / name
             with contextlib.suppress(FileNotFoundError):  # another process was faster
                 if now_s - path.lstat().st_mtime > older_than_s:
-                    removed += self._disk.unlink(path)
+                    removed += self._remove_old(path)
             beat()
         return removed
+
+    def _remove_old(self, path: Path) -> bool:
+        if not is_trial_name(path.name):
+            return self._disk.unlink(path)
+        remove_folder(path, self._disk)
+        return True
 
     def _server_time_s(self) -> float:
         probe = self._root / staged_path(self._runner, os.urandom(16).hex())
@@ -177,21 +186,23 @@ class Staging:
         try:
             return self._disk.open_unique(path, FILE_MODE)
         except FileNotFoundError:
-            self._make_directory()
+            self.make_directory()
         return self._disk.open_unique(path, FILE_MODE)
 
-    def _make_directory(self) -> None:
+    def make_directory(self) -> bool:
+        """Make the runner's own directory; return whether it was not there."""
         # Not its parents: if `staging/` is missing, the share is away.
         try:
             self._disk.make_dir(self.directory)
         except FileExistsError:
-            return
+            return False
         if self.directory.parent.stat().st_mode & stat.S_IWGRP:
             # The same runner may promote as another user of the group tomorrow.  Where
             # systemd's RestrictSUIDSGID is set, the setgid bit may not even be named.
             # The directory has it from its parent, and only that user writes there then.
             with contextlib.suppress(PermissionError):
                 self._disk.set_mode(self.directory, _GROUP_DIRECTORY)
+        return True
 
     def _fill(self, fd: int, chunks: Iterable[bytes]) -> tuple[str, int]:
         hasher = hashlib.sha256()

@@ -112,6 +112,10 @@ class Server:
     def _object_size(self, digest: Digest) -> int | None:
         return self._store.object_size(digest)
 
+    def _ask(self, name: str, arguments: tuple[Any, ...]) -> object:
+        answer: object = getattr(self._store, name)(*arguments)
+        return answer
+
     def _survey(self, writes: bool) -> tuple[object, ...]:  # noqa: FBT001 - as sent
         return tuple(self._store.survey(writes=writes))
 

@@ -145,6 +145,13 @@ class IsolatedStore:
         """Look at the medium; see `Store.survey`."""
         return StoreSurvey(*self._calls.call("survey", writes))
 
+    def ask(self, name: str, *arguments: object) -> Any:
+        """Call a method that only the store has which `make` makes.
+
+        Arguments and result are of exact built-in types.
+        """
+        return self._calls.call("ask", name, arguments)
+
     def look_again(self, digests: Iterable[Digest]) -> list[Digest]:
         """Return those of `digests` that are missing now."""
         missing: list[Digest] = self._calls.call("look_again", list(digests))
