@@ -67,6 +67,7 @@ class Pulled(NamedTuple):
         index_bytes: What the lock says of their files' sizes; 0 if nothing.
         packs, pack_bytes: What was read for them.
         tree_files, tree_bytes: The same, unpacked.
+        link_s: To hardlink these files into an environment, as uv does then.
         fresh, again: The two.
     """
 
@@ -77,6 +78,7 @@ class Pulled(NamedTuple):
     pack_bytes: int
     tree_files: int
     tree_bytes: int
+    link_s: float
     fresh: Spent
     again: Spent
 

@@ -54,9 +54,11 @@ class _Measurement:
         self._archived: Archived | None = None
         self._notes: list[str] = []
         self._left_behind = ""
+        self._has_folder = False
 
     def run(self, unique: str) -> None:
         """Take all steps that can be taken."""
+        self._tell_rates()
         can_write = self._make_folder(unique)
         if can_write:
             self._probe()
@@ -70,6 +72,8 @@ class _Measurement:
     def clean_up(self, unique: str) -> None:
         """Remove the folder; if it has to stay, say so."""
         course = self._course
+        if not self._has_folder:
+            return
         try:
             course.yard.ask("remove_folder")
         except StoreError as exc:
@@ -98,10 +102,23 @@ class _Measurement:
             left_behind=self._left_behind,
         )
 
+    def _tell_rates(self) -> None:
+        bounds = self._course.bounds
+        for verb, rate_bytes_s in (
+            ("pull", bounds.read_rate_bytes_s),
+            ("promote", bounds.write_rate_bytes_s),
+        ):
+            if rate_bytes_s is not None:
+                self._note(
+                    f"{verb}.limit_rate holds all of this to {rate_bytes_s >> 10} KiB/s"
+                )
+
     def _make_folder(self, unique: str) -> bool:
+        self._has_folder = True  # from when it may be there
         try:
             self._course.yard.ask("make_folder", unique)
         except StoreReadOnly as exc:
+            self._has_folder = False
             self._note(
                 "this runner may not write to the store, so the other ways could not be"
                 f" measured: {exc.message}"

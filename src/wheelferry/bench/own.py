@@ -8,6 +8,7 @@ from dataclasses import replace
 from wheelferry.bench.course import Course
 from wheelferry.bench.pulling import Fetched, measure_pull, open_fresh
 from wheelferry.bench.sample import choose_within
+from wheelferry.errors import DeadlinePassed
 from wheelferry.ops.promote import apply_promote
 from wheelferry.ops.promote_plan import PromotePlan, plan_promote
 from wheelferry.store.isolated import IsolatedStore
@@ -43,6 +44,9 @@ def _promote(
             rate_bytes_s=course.bounds.write_rate_bytes_s,
             until=course.bounds.until,
         )
+        late = isinstance(report.stopped_by, DeadlinePassed)
+        if report.stopped_by is not None and not (late and report.promoted):
+            raise report.stopped_by
         return len(report.promoted)
 
 

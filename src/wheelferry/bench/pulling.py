@@ -12,6 +12,8 @@ from typing import NamedTuple
 from wheelferry.bench.course import Course
 from wheelferry.bench.facts import Pulled, Spent
 from wheelferry.bench.job import weigh
+from wheelferry.bench.trees import list_files
+from wheelferry.disk.clock import monotonic_s
 from wheelferry.errors import CacheError
 from wheelferry.events import discard
 from wheelferry.ops.limits import Limits
@@ -104,6 +106,7 @@ def measure_pull(
         store.open(expected_id=store_id)
         _plan(course, tiers)
         again = course.meter.end(0)
+    link_s = _time_links(course, root / "cache")
     names = _names(plan)
     demand = course.target.demand
     assert demand is not None
@@ -115,6 +118,7 @@ def measure_pull(
         pack_bytes=report.bytes_read,
         tree_files=sum(record.tree_files for record in plan.fetched),
         tree_bytes=report.tree_bytes,
+        link_s=link_s,
         fresh=fresh,
         again=again,
     )
@@ -123,6 +127,22 @@ def measure_pull(
 
 def _plan(course: Course, tiers: Tiers) -> PullPlan:
     return plan_pull(tiers, course.rules, course.format_ids, target=course.target)
+
+
+def _time_links(course: Course, cache: Path) -> float:
+    """Return how long it takes to make an environment of what is in a cache."""
+    disk, target = course.tiers.disk, course.work / "environment"
+    files = list_files(cache)
+    began_s = monotonic_s()
+    made = ""
+    for file in files:
+        if file.parent != made:
+            made = file.parent
+            disk.make_dirs(target / made)
+        disk.link_new(cache / file.name, target / file.name)
+    took_s = monotonic_s() - began_s
+    disk.remove_tree(target)
+    return took_s
 
 
 def _names(plan: PullPlan) -> frozenset[str]:

@@ -5,7 +5,6 @@ The kernel still knows their names, which a new runner would have to look up: so
 ways cost at least what is measured here.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -13,23 +12,12 @@ from typing import Final
 from wheelferry.bench.course import Course
 from wheelferry.bench.facts import Archived, Sampled
 from wheelferry.bench.pulling import Fetched
-from wheelferry.bench.sample import TreeFile, choose_files, choose_within
+from wheelferry.bench.sample import choose_files, choose_within
+from wheelferry.bench.trees import ARCHIVES, list_files
 
 MAX_FILES: Final = 1000
-_ARCHIVES: Final = "archive-v0"
 _FULL: Final = 0.8
 """Of the room for an archive, what packs of that size may take: it compresses worse."""
-
-
-def list_files(cache: Path) -> list[TreeFile]:
-    """Return the files of all unpacked wheels in a cache."""
-    found = []
-    root = str(cache)
-    for folder, _, names in os.walk(cache / _ARCHIVES):
-        for name in names:
-            path = os.path.join(folder, name)  # noqa: PTH118 - of thousands
-            found.append(TreeFile(os.path.relpath(path, root), os.path.getsize(path)))  # noqa: PTH202
-    return found
 
 
 def measure_files(
@@ -78,7 +66,7 @@ def measure_archive(
 ) -> Archived | None:
     """Return what it takes to read and unpack them; None if there was no time."""
     yard, bounds = course.yard, course.bounds
-    packs = [(f"{_ARCHIVES}/{r.pack}", r.pack_bytes) for r in fetched.plan.fetched]
+    packs = [(f"{ARCHIVES}/{r.pack}", r.pack_bytes) for r in fetched.plan.fetched]
     names = _existing(fetched.cache, choose_within(packs, int(max_bytes * _FULL)))
     size_bytes = yard.ask(
         "write_archive",
@@ -105,7 +93,7 @@ def measure_archive(
     if not is_whole:
         return None
     chosen = set(names)
-    trees = {f"{_ARCHIVES}/{r.pack}": r.tree_bytes for r in fetched.plan.fetched}
+    trees = {f"{ARCHIVES}/{r.pack}": r.tree_bytes for r in fetched.plan.fetched}
     tree_bytes = sum(trees[name] for name in chosen)
     return Archived(size_bytes, tree_bytes, spent)
 

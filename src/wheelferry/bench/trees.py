@@ -8,11 +8,24 @@ from pathlib import Path
 from typing import Final
 
 from wheelferry.bench.flow import Flow
+from wheelferry.bench.sample import TreeFile
 from wheelferry.disk import Disk, clock
 from wheelferry.pack.pool import Pool
 
+ARCHIVES: Final = "archive-v0"
 _MOST_AT_ONCE: Final = 8
 _LOOK_S: Final = 0.1
+
+
+def list_files(cache: Path) -> list[TreeFile]:
+    """Return the files of all unpacked wheels in a cache."""
+    found = []
+    root = str(cache)
+    for folder, _, names in os.walk(cache / ARCHIVES):
+        for name in names:
+            path = os.path.join(folder, name)  # noqa: PTH118 - of thousands
+            found.append(TreeFile(os.path.relpath(path, root), os.path.getsize(path)))  # noqa: PTH202
+    return found
 
 
 def write_files(

@@ -1,6 +1,9 @@
 """What each way costs, of what was measured.
 
-Pure.  A part that was measured stands for the whole: packages by the size of their files
+Pure.  The time of a job is that until its environment is complete: with uv's cache on the
+share the files are copied into it, else they are hardlinked, once they are in the cache.
+
+A part that was measured stands for the whole: packages by the size of their files
 in the lock, or else by their number; files of a tree by number, and their bytes by bytes.
 """
 
@@ -26,10 +29,11 @@ def make_ways(measured: Measured, index_mbit: float | None = None) -> tuple[Way,
     lock, pulled = measured.lock, measured.pulled
     whole = lock.all_bytes
     package = None if whole is None else whole / max(1, lock.packages)
+    linked = _linked(lock, pulled)
     none = Way(
         Name.NONE,
-        fresh=_from_index(whole, index_mbit),
-        again=FREE,
+        fresh=_from_index(whole, index_mbit).plus(linked),
+        again=linked,
         publish=FREE,
         follow=_from_index(package, index_mbit),
     )
@@ -40,8 +44,8 @@ def make_ways(measured: Measured, index_mbit: float | None = None) -> tuple[Way,
     return (
         none,
         _uv_on_share(measured.sampled, pulled, scale, package),
-        _archive(measured.archived, pulled, scale, package),
-        _wheelferry(pulled, scale, package),
+        _archive(measured.archived, pulled, scale, package, linked),
+        _wheelferry(pulled, scale, package, linked),
     )
 
 
@@ -56,6 +60,12 @@ def _from_index(size_bytes: float | None, index_mbit: float | None) -> Cost:
     if size_bytes is None or not index_mbit:
         return Cost(index_bytes=size_bytes, seconds=None)
     return Cost(index_bytes=size_bytes, seconds=size_bytes * 8 / (index_mbit * 1e6))
+
+
+def _linked(lock: LockFacts, pulled: Pulled | None) -> Cost:
+    if pulled is None:
+        return Cost(seconds=None)
+    return Cost(seconds=pulled.link_s * scale_of(lock, pulled))
 
 
 def _unknown(name: Name, package: float | None) -> Way:
@@ -83,7 +93,11 @@ def _uv_on_share(
 
 
 def _archive(
-    archived: Archived | None, pulled: Pulled, scale: float, package: float | None
+    archived: Archived | None,
+    pulled: Pulled,
+    scale: float,
+    package: float | None,
+    linked: Cost,
 ) -> Way:
     """A changed package changes the archive: all of it is written and read anew."""
     if archived is None:
@@ -93,20 +107,22 @@ def _archive(
     written = archived.archive_bytes * by_bytes
     return Way(
         Name.ARCHIVE,
-        fresh=whole,
-        again=FREE,
+        fresh=whole.plus(linked),
+        again=linked,
         publish=Cost(index_bytes=package, share_bytes=written),
         follow=whole,
     )
 
 
-def _wheelferry(pulled: Pulled, scale: float, package: float | None) -> Way:
+def _wheelferry(
+    pulled: Pulled, scale: float, package: float | None, linked: Cost
+) -> Way:
     """A pull with nothing to do costs the same for any number of packages."""
     number = max(1, pulled.packages)
     return Way(
         Name.WHEELFERRY,
-        fresh=_cost(pulled.fresh, scale, scale),
-        again=_cost(pulled.again, 1, 1),
+        fresh=_cost(pulled.fresh, scale, scale).plus(linked),
+        again=_cost(pulled.again, 1, 1).plus(linked),
         publish=Cost(index_bytes=package, share_bytes=pulled.pack_bytes / number),
         follow=_cost(pulled.fresh, 1 / number, 1 / number),
     )
