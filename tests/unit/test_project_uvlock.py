@@ -217,6 +217,24 @@ def test_each_interpreter_gets_the_wheel_that_uv_chooses() -> None:
     ]
 
 
+def test_sizes_of_files_are_told_where_the_lock_has_them() -> None:
+    """Of the file that is chosen; one that cannot be a size is as good as none."""
+    one = 'wheels = [{ url = "https://files/%s-1.0-py3-none-any.whl", size = %s }]'
+    demand = read(
+        root(f"dependencies = [{', '.join(f'{{ name = {n!r} }}' for n in 'abcd')}]"),
+        package("a", one % ("a", 123)),
+        package("b", one % ("b", -1)),
+        package("c"),
+        package(
+            "d",
+            "wheels = []",
+            'sdist = { url = "https://files/d-1.0.tar.gz", size = 77 }',
+        ),
+    )
+    sizes = {need.name: need.size_bytes for need in demand.needs}
+    assert sizes == {"a": 123, "b": None, "c": None, "d": 77}
+
+
 def test_sources_are_told_apart() -> None:
     """An index, a URL, a commit with a directory in it; local ones are no one's to share."""
     commit = "ab" * 20

@@ -115,6 +115,7 @@ class Measured(NamedTuple):
     """All of it; None where it could not be measured, and then a note says why.
 
     Attributes:
+        spent: What the run itself took of the share, until it tidied up.
         notes: For people, each a sentence without its full stop.
         left_behind: What could not be removed from the share; "" if nothing.
     """
@@ -124,5 +125,6 @@ class Measured(NamedTuple):
     pulled: Pulled | None = None
     sampled: Sampled | None = None
     archived: Archived | None = None
+    spent: Spent | None = None
     notes: tuple[str, ...] = ()
     left_behind: str = ""

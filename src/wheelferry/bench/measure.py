@@ -12,6 +12,7 @@ from wheelferry.bench.facts import (
     Pulled,
     Sampled,
     ShareFacts,
+    Spent,
 )
 from wheelferry.bench.own import measure_own
 from wheelferry.bench.pulling import ENOUGH, Fetched, measure_pull
@@ -52,9 +53,11 @@ class _Measurement:
         self._pulled: Pulled | None = None
         self._sampled: Sampled | None = None
         self._archived: Archived | None = None
+        self._spent: Spent | None = None
         self._notes: list[str] = []
         self._left_behind = ""
         self._has_folder = False
+        self._reading = course.meter.begin()
 
     def run(self, unique: str) -> None:
         """Take all steps that can be taken."""
@@ -72,6 +75,7 @@ class _Measurement:
     def clean_up(self, unique: str) -> None:
         """Remove the folder; if it has to stay, say so."""
         course = self._course
+        self._spent = self._reading.end(0)
         if not self._has_folder:
             return
         try:
@@ -98,6 +102,7 @@ class _Measurement:
             pulled=self._pulled,
             sampled=self._sampled,
             archived=self._archived,
+            spent=self._spent,
             notes=tuple(self._notes),
             left_behind=self._left_behind,
         )

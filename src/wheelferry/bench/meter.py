@@ -3,7 +3,7 @@
 from wheelferry.bench.facts import Spent
 from wheelferry.disk.clock import monotonic_s
 from wheelferry.disk.mounts import find_mount, load_mounts
-from wheelferry.disk.mountstats import Traffic, read_traffic
+from wheelferry.disk.mountstats import read_traffic
 
 
 class Meter:
@@ -25,21 +25,22 @@ class Meter:
             mount = None
         self.fs_type = mount.fs_type if mount else ""
         self._point = mount.point if mount else ""
-        self._began_s = 0.0
-        self._before: Traffic | None = None
 
-    @property
-    def counts(self) -> bool:
-        """Whether the kernel counts here."""
-        return read_traffic(self._point) is not None
-
-    def begin(self) -> None:
+    def begin(self) -> "Reading":
         """Begin to count."""
-        self._before = read_traffic(self._point)
+        return Reading(self._point)
+
+
+class Reading:
+    """What the kernel had counted at one moment."""
+
+    def __init__(self, point: str) -> None:
+        self._point = point
+        self._before = read_traffic(point)
         self._began_s = monotonic_s()
 
     def end(self, read_bytes: int, seconds: float | None = None) -> Spent:
-        """Return what was spent since `begin`.
+        """Return what was spent since then.
 
         Args:
             read_bytes: From the share, as whoever read says: told if nobody counts.

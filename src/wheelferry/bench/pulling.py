@@ -83,7 +83,7 @@ def measure_pull(
     for attempt in range(2):
         root = course.work / str(attempt)
         with open_fresh(course, root, store, store_id) as tiers:
-            course.meter.begin()
+            reading = course.meter.begin()
             store.open(expected_id=store_id)
             plan = _plan(course, tiers)
             if len(_names(plan)) < least:
@@ -93,7 +93,7 @@ def measure_pull(
             report = PullReport()
             limits = Limits(rate_bytes_s=course.bounds.read_rate_bytes_s)
             restore(tiers, plan, limits, report)
-            fresh = course.meter.end(report.bytes_read)
+            fresh = reading.end(report.bytes_read)
         if report.stopped_by is not None:
             raise report.stopped_by
         is_counted = fresh.rpcs is not None
@@ -102,10 +102,10 @@ def measure_pull(
         course.tiers.disk.remove_tree(root)
         store.ask("forget_store", digests)
     with open_fresh(course, root, store, store_id) as tiers:
-        course.meter.begin()
+        reading = course.meter.begin()
         store.open(expected_id=store_id)
         _plan(course, tiers)
-        again = course.meter.end(0)
+        again = reading.end(0)
     link_s = _time_links(course, root / "cache")
     names = _names(plan)
     demand = course.target.demand

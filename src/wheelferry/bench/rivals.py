@@ -43,7 +43,7 @@ def measure_files(
     read = []
     for attempt in ("fresh", "again"):
         target = course.work / attempt
-        course.meter.begin()
+        reading = course.meter.begin()
         count, size_bytes, read_s = yard.ask(
             "read_tree",
             names,
@@ -51,9 +51,7 @@ def measure_files(
             bounds.read_rate_bytes_s,
             bounds.part(0.5),
         )
-        read.append(
-            Sampled(count, size_bytes, *[course.meter.end(size_bytes, read_s)] * 2)
-        )
+        read.append(Sampled(count, size_bytes, *[reading.end(size_bytes, read_s)] * 2))
         course.tiers.disk.remove_tree(target)
     fresh, again = read
     if not fresh.files or again.files != fresh.files:
@@ -80,7 +78,7 @@ def measure_archive(
         return None
     target = course.work / "unpacked"
     course.tiers.disk.make_dirs(target)
-    course.meter.begin()
+    reading = course.meter.begin()
     is_whole, seconds = yard.ask(
         "unpack_archive",
         str(target),
@@ -88,7 +86,7 @@ def measure_archive(
         bounds.read_rate_bytes_s,
         bounds.part(0.9),
     )
-    spent = course.meter.end(size_bytes, seconds)
+    spent = reading.end(size_bytes, seconds)
     course.tiers.disk.remove_tree(target)
     if not is_whole:
         return None

@@ -29,7 +29,7 @@ def encode_result(result: Result, duration_s: float) -> dict[str, object]:
     """Return all of it as JSON has it."""
     measured = result.measured
     pulled, sampled, archived = measured.pulled, measured.sampled, measured.archived
-    fleet = result.days[0].fleet
+    fleet, spent = result.days[0].fleet, measured.spent
     return {
         "fleet": {
             "runners": fleet.runners,
@@ -57,6 +57,12 @@ def encode_result(result: Result, duration_s: float) -> dict[str, object]:
             "tree_bytes": pulled.tree_bytes if pulled else 0,
             "sample_files": sampled.files if sampled else 0,
             "archive_bytes": archived.archive_bytes if archived else 0,
+        },
+        "spent": {
+            "rpcs": spent.rpcs if spent else None,
+            "read_bytes": spent.read_bytes
+            if spent and spent.rpcs is not None
+            else None,
         },
         "ways": [_encode_way(way) for way in result.ways],
         "days": [

@@ -53,6 +53,12 @@ def notes(result: Result) -> Iterator[str]:
     yield from _scales(result.measured)
     if result.measured.pulled is not None and result.measured.pulled.fresh.rpcs is None:
         yield "RPCs are counted on NFS only; this is a filesystem of another kind"
+    spent = result.measured.spent
+    if spent is not None and spent.rpcs is not None:
+        yield (
+            f"this run itself took {spent.rpcs:,} RPCs, and read"
+            f" {spell_bytes(spent.read_bytes)} from the share"
+        )
     yield from map(_spell_loss, result.losses)
 
 
