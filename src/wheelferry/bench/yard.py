@@ -153,7 +153,8 @@ class Yard(PosixStore):
             size_bytes = write_archive(
                 path, Path(root), names, max_bytes=max_bytes, disk=self._disk, flow=flow
             )
-            forget_pages(path)
+            if size_bytes:
+                forget_pages(path)
             return size_bytes
 
     def unpack_archive(
