@@ -1,7 +1,6 @@
 """`wheelferry bench` on a store in a folder: what it finds, and that it leaves no trace."""
 
 import errno
-import hashlib
 import json
 import os
 import signal
@@ -16,7 +15,7 @@ import pytest
 from tests.fs.test_cli_deadline import IN_TIME_S, Done, Machine, machine
 from tests.support.cachetree import few, make_cache
 from tests.support.disks import FailingDisk
-from tests.support.entries import INDEX
+from tests.support.locks import lock_of
 from tests.support.tiers import Ferry, empty_store
 from wheelferry.bench.yard import ABANDONED_S, Yard
 from wheelferry.disk import Disk
@@ -27,29 +26,6 @@ __all__ = ["machine"]
 PATH = "/usr/bin:/bin"
 UNIQUE = "0" * 32
 WHEEL_BYTES, SDIST_BYTES = 30_000, 10_000
-
-
-def lock_of(**sizes: int) -> str:
-    """Return a lock for the packages of `few` and others, with the sizes of the files."""
-    names = ", ".join(f'{{ name = "{name}" }}' for name in sizes)
-    head = 'version = 1\nrequires-python = ">=3.11"\n[[package]]\nname = "app"\n'
-    root = f'version = "0"\nsource = {{ virtual = "." }}\ndependencies = [{names}]\n'
-    parts = [head + root]
-    for name, size in sizes.items():
-        kind = "registry-sdist" if name == "built" else "registry-wheel"
-        digest = hashlib.sha256(f"{name} 1.0 {kind}".encode()).hexdigest()
-        file = f"https://files.invalid/{name.replace('-', '_')}-1.0"
-        entry = f'hash = "sha256:{digest}", size = {size} }}'
-        parts.append(
-            f'[[package]]\nname = "{name}"\nversion = "1.0"\n'
-            f'source = {{ registry = "{INDEX}" }}\n'
-            + (
-                f'sdist = {{ url = "{file}.tar.gz", {entry}\n'
-                if name == "built"
-                else f'wheels = [{{ url = "{file}-py3-none-any.whl", {entry}]\n'
-            )
-        )
-    return "".join(parts)
 
 
 @pytest.fixture
