@@ -233,8 +233,8 @@ def test_silent_share_does_not_outlast_the_deadline(
     assert done.seconds < IN_TIME_S
 
 
-SLOW = {"WHEELFERRY_PROMOTE_LIMIT_RATE": "1M", "PATH": PATH}
-"""So that it is still writing its large file when something happens to it."""
+SLOW = {"WHEELFERRY_PROMOTE_LIMIT_RATE": "64K", "PATH": PATH}
+"""So that it writes its large file for a minute, unless something happens to it."""
 
 
 def at_work(machine: Machine, project: Path) -> Any:
@@ -257,7 +257,7 @@ def test_run_that_is_ended_tidies_up(
     with unchanged(machine.store, machine.cache):
         with at_work(machine, project) as process:
             process.send_signal(number)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=10)
         assert process.returncode == 130, err
 
 
