@@ -4,7 +4,6 @@ import os
 import platform
 import shutil
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,14 +12,13 @@ from pathlib import Path
 from benchmarks.runner import FORMATS, Runner, make_runner
 from benchmarks.service import Service
 from benchmarks.wheels import RESTORED, fetch, unpack
+from tests.nfs.report.inputs import read_dist
 from tests.support.git import make_repository
 from tests.support.packages import build_packages
 from tests.support.project import Project
 from tests.support.runner import make_runner as make_job_runner
 from tests.support.site import Site, open_site
 from tests.support.uvs import installed_uv
-from wheelferry.sample import Dist
-from wheelferry.uvcache.wheelname import parse_wheel_name
 
 # Wheels of many sizes that need no others.
 _WHEELS = (
@@ -52,7 +50,7 @@ class Round:
 
 def measure_rounds(folder: Path, wheels: Path, rounds: int) -> list[Round]:
     """Measure so many; each of the jobs has a cache and a store of its own."""
-    served = [_read_dist(path) for path in fetch(_WHEELS, wheels)]
+    served = [read_dist(path) for path in fetch(_WHEELS, wheels)]
     template = make_runner(folder / "template", "backlog")
     backlog = [
         path
@@ -140,20 +138,3 @@ def _serve(folder: Path) -> Iterator[Site]:
     )
     with site.index:
         yield site
-
-
-def _read_dist(path: Path) -> Dist:
-    wheel = parse_wheel_name(path.stem)
-    if wheel is None:
-        raise ValueError(f"{path} is no wheel's name")
-    with zipfile.ZipFile(path) as archive:
-        [metadata] = [
-            n for n in archive.namelist() if n.endswith(".dist-info/METADATA")
-        ]
-        return Dist(
-            name=wheel.name,
-            version=wheel.version,
-            filename=path.name,
-            data=path.read_bytes(),
-            metadata=archive.read(metadata),
-        )

@@ -63,23 +63,30 @@ Find: TypeAlias = Callable[[str, str], Answer | None]
 
 
 class Server(ThreadingTCPServer):
-    """A running server on a free port of the loopback; `stop` ends it.
+    """A running server; `stop` ends it.
 
     Args:
         find: Called for each request, from the thread of its connection.
         note: Called with each request before its answer is sent, so that it is known
             before the client can act on the answer.
+        address: Where it listens; by default, on a free port of the loopback.
     """
 
     allow_reuse_address = True
+    request_queue_size = 128  # uv opens dozens of connections at once
     daemon_threads = False  # so that server_close() waits for them
 
-    def __init__(self, find: Find, note: Callable[[Request], None]) -> None:
+    def __init__(
+        self,
+        find: Find,
+        note: Callable[[Request], None],
+        address: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
         self.find = find
         self.note = note
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(address, _Handler)
         self._thread = threading.Thread(
             target=self.serve_forever, args=(_POLL_S,), name="sample-index"
         )

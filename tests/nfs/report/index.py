@@ -13,18 +13,6 @@ from wheelferry.sample.pages import JSON_TYPE, render_json
 from wheelferry.sample.server import Answer, Find, Request, Server
 
 
-class _Served(Server):
-    """Listens where it is told to."""
-
-    def __init__(self, address: tuple[str, int], find: Find) -> None:
-        self._wanted = address
-        super().__init__(find, _note)
-
-    def server_bind(self) -> None:
-        self.server_address = self._wanted
-        super().server_bind()
-
-
 def make_answers(dists: tuple[Dist, ...]) -> Find:
     """Return what answers a path: pages, files, and the metadata of wheels."""
     answers: dict[str, Answer] = {}
@@ -50,7 +38,7 @@ def _note(request: Request) -> None:
 
 def serve(address: tuple[str, int], dists: tuple[Dist, ...]) -> None:
     """Serve these files until the process ends."""
-    _Served(address, make_answers(dists))
+    Server(make_answers(dists), _note, address)
     print("ready", flush=True)
 
 

@@ -3,6 +3,7 @@
 `python -m tests.nfs.report.inputs` fetches it, by `pip download`.
 """
 
+import re
 import sys
 import tempfile
 import zipfile
@@ -33,6 +34,7 @@ _REQUIRES = {
     "tinycss2": ("webencodings",),
 }
 HOW_TO = "with a package index in reach, run: python -m tests.nfs.report.inputs"
+_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 _TOO_NEW = (3, 12)
 
 
@@ -57,13 +59,18 @@ def load_inputs() -> tuple[Dist, ...]:
 def read_folder(folder: Path) -> tuple[Dist, ...]:
     """Return the files of a folder that were asked for, by name."""
     wanted = {*SDISTS, *WHEELS}
-    found = (_read(path) for path in folder.glob("*") if path.suffix in (".whl", ".gz"))
+    found = map(read_dist, find_dists(folder))
     return tuple(
         sorted(
             (dist for dist in found if f"{dist.name}=={dist.version}" in wanted),
             key=lambda dist: dist.name,
         )
     )
+
+
+def find_dists(folder: Path) -> list[Path]:
+    """Return the wheels and sdists of a folder."""
+    return sorted(path for path in folder.glob("*") if path.suffix in (".whl", ".gz"))
 
 
 def make_project(url: str) -> Project:
@@ -103,12 +110,14 @@ def _names(names: tuple[str, ...] | list[str]) -> str:
     return ", ".join(f'{{ name = "{name}" }}' for name in names)
 
 
-def _read(path: Path) -> Dist:
+def read_dist(path: Path) -> Dist:
+    """Read a wheel or an sdist; of the latter no metadata."""
     metadata = b""
     if path.suffix == ".whl":
         name, version = path.name.split("-")[:2]
         with zipfile.ZipFile(path) as archive:
-            metadata = archive.read(f"{name}-{version}.dist-info/METADATA")
+            [member] = (n for n in archive.namelist() if _METADATA.fullmatch(n))
+            metadata = archive.read(member)
     else:
         name, _, version = path.name.removesuffix(".tar.gz").rpartition("-")
     return Dist(

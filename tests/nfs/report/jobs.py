@@ -49,17 +49,26 @@ _COPIED = re.compile(r"^warning: Failed to (?:hardlink|clone) files", re.MULTILI
 _BUILD = re.compile(r"Calling `[^`]*\bbuild_wheel\(")
 
 
-class Done(NamedTuple):
-    """What a job did, as uv told.
+class Log(NamedTuple):
+    """What uv's log says of a job.
 
     Attributes:
-        ran: Its process.
         lock_waits: How often it had to wait for a lock.
         locks_taken: How many locks it got.
         timeouts: How often it gave up waiting for one.
         copy_warnings: How often it warned that it cannot make hardlinks.
         builds: How many wheels it had built.
     """
+
+    lock_waits: int
+    locks_taken: int
+    timeouts: int
+    copy_warnings: int
+    builds: int
+
+
+class Done(NamedTuple):
+    """What a job did, as uv told: its process, and the fields of `Log`."""
 
     ran: Ran
     lock_waits: int
@@ -74,16 +83,35 @@ class Done(NamedTuple):
         return f"{self._replace(ran=ran)._asdict()}\n{ran}"
 
 
-def read_log(ran: Ran) -> Done:
+def read_log(text: str) -> Log:
     """Return what uv's log says of a job."""
-    return Done(
-        ran=ran,
-        lock_waits=len(_WAIT.findall(ran.stderr)),
-        locks_taken=len(_TAKEN.findall(ran.stderr)),
-        timeouts=len(_TIMEOUT.findall(ran.stderr)),
-        copy_warnings=len(_COPIED.findall(ran.stderr)),
-        builds=len(_BUILD.findall(ran.stderr)),
+    return Log(
+        lock_waits=len(_WAIT.findall(text)),
+        locks_taken=len(_TAKEN.findall(text)),
+        timeouts=len(_TIMEOUT.findall(text)),
+        copy_warnings=len(_COPIED.findall(text)),
+        builds=len(_BUILD.findall(text)),
     )
+
+
+def job_environment(folder: str, *, cache: str) -> dict[str, str]:
+    """Return what a job has set that has all its own in a folder, but for `PATH`.
+
+    Nothing of this machine's settings is in it.
+    """
+    home = f"{folder}/home"
+    return {
+        "HOME": home,
+        "XDG_CONFIG_DIRS": f"{home}/no-system-config",
+        # Machines may share one /tmp, and uv locks environments by path there.
+        "TMPDIR": f"{folder}/tmp",
+        "NO_COLOR": "1",
+        "RUST_LOG": _LOG,
+        "UV_CACHE_DIR": cache,
+        "UV_NO_PROGRESS": "1",
+        "UV_PYTHON": str(this_python().executable),
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,22 +173,9 @@ class Job:
         return f"{self.folder}/work"
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return what its commands have set; nothing of this machine's settings."""
-        home = f"{self.folder}/home"
-        return {
-            "PATH": PATH,
-            "HOME": home,
-            "XDG_CONFIG_DIRS": f"{home}/no-system-config",
-            # The machines share one /tmp, and uv locks environments by path there.
-            "TMPDIR": f"{self.folder}/tmp",
-            "NO_COLOR": "1",
-            "RUST_LOG": _LOG,
-            "UV_CACHE_DIR": self.cache,
-            "UV_NO_PROGRESS": "1",
-            "UV_PYTHON": str(this_python().executable),
-            "UV_PYTHON_DOWNLOADS": "never",
-            **(extra or {}),
-        }
+        """Return what its commands have set."""
+        known = job_environment(self.folder, cache=self.cache)
+        return {"PATH": PATH, **known, **(extra or {})}
 
     def sync(self, *args: str) -> Command:
         """Return the command that makes the environment."""
@@ -217,7 +232,8 @@ def run_together(
 ) -> list[Done]:
     """Start the commands of all jobs at once, and wait for all of them."""
     running = [job.start(commands, extra) for job, commands in jobs]
-    return [read_log(each.wait(timeout_s)) for each in running]
+    rans = [each.wait(timeout_s) for each in running]
+    return [Done(ran, *read_log(ran.stderr)) for ran in rans]
 
 
 def _is_notable(line: str) -> bool:
