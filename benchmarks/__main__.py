@@ -11,6 +11,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from benchmarks.document import replace_marked
 from benchmarks.measure import Part, warn
 
 NAMES = (
@@ -45,16 +46,6 @@ def run_alone(name: str, json_dir: Path | None) -> str:
         json_dir.mkdir(parents=True, exist_ok=True)
         command += ["--json", str(json_dir / f"{name}.json")]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def replace_marked(document: str, name: str, text: str) -> str:
-    """Return a document with the text of one part in its place."""
-    begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
-    before, found_begin, rest = document.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found_begin or not found_end:
-        raise SystemExit(f"the document has no lines {begin.strip()} and {end}")
-    return f"{before}{begin}{text}{end}{after}"
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from benchmarks.fleet.network import Network
 from tests.nfs.rig.mountstats import Traffic
 
 
@@ -79,12 +80,12 @@ class Place(Protocol):
 
     Attributes:
         name: For tables.
-        network: Such as `RTT 0.7 ms, 1 Gbit/s`; empty for a folder.
+        network: Between runners and share; None for a folder.
         runners: All that there are.
     """
 
     name: str
-    network: str
+    network: Network | None
     runners: Sequence[Runner]
 
     def new_share(self, name: str) -> AbstractContextManager[None]:

@@ -1,8 +1,12 @@
 """What one job of a fleet cost."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
+from benchmarks.fleet.network import Network
 from benchmarks.measure import Json
 
 
@@ -14,11 +18,24 @@ class Share:
         rpcs: By operation, without those that did not occur.
         read_bytes: Of file content.
         written_bytes: The same.
+        waited_s: From sending an RPC to its answer, added up; more than the time of
+            the job where several were under way at once.
     """
 
     rpcs: Mapping[str, int]
     read_bytes: int
     written_bytes: int
+    waited_s: float
+
+    @property
+    def rpc_count(self) -> int:
+        """All RPCs."""
+        return sum(self.rpcs.values())
+
+    @property
+    def moved_bytes(self) -> int:
+        """File content in both directions."""
+        return self.read_bytes + self.written_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +43,8 @@ class Sample:
     """One job: what a way does before it, `uv sync`, and what the way does after it.
 
     Attributes:
-        place, network: Where; `network` is empty in a folder.
+        place: Where.
+        network: Between runners and share; None in a folder.
         way: How the fleet shares.
         scenario: What was there before, and what changed.
         round: Of how many times the same.
@@ -42,7 +60,7 @@ class Sample:
     """
 
     place: str
-    network: str
+    network: Network | None
     way: str
     scenario: str
     round: int
@@ -64,18 +82,38 @@ class Sample:
         """Time until the job can run: what comes before `uv sync`, and that."""
         return self.before_s + self.sync_s
 
+    @property
+    def whole_s(self) -> float:
+        """Time of all three steps."""
+        return self.ready_s + self.after_s
+
     def encode(self) -> dict[str, Json]:
         """Return it for the JSON file."""
-        fields: dict[str, Json] = {
-            name: getattr(self, name) for name in self.__slots__ if name != "share"
-        }
-        if self.share is None:
-            return {**fields, "share": None}
-        return {
-            **fields,
-            "share": {
-                "rpcs": dict(self.share.rpcs),
-                "read_bytes": self.share.read_bytes,
-                "written_bytes": self.share.written_bytes,
-            },
-        }
+        return asdict(self)
+
+    @classmethod
+    def decode(cls, fields: Mapping[str, Any]) -> "Sample":
+        """Return what `encode` gave; raises KeyError or TypeError for anything else."""
+        network, share = fields["network"], fields["share"]
+        return cls(
+            **{
+                **fields,
+                "network": None if network is None else Network(**network),
+                "share": None if share is None else Share(**share),
+            }
+        )
+
+
+def load_samples(path: Path) -> list[Sample]:
+    """Return the samples of a run from the file that `--json` wrote.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no such file.
+    """
+    try:
+        return [
+            Sample.decode(fields) for fields in json.loads(path.read_text())["samples"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} holds no samples of a fleet: {error!r}") from error

@@ -1,0 +1,168 @@
+"""How long the same jobs would take on another network.
+
+The model knows two things of a network, and of a job what its kernel counted::
+
+    T' = T + serial RPCs x (RTT' - RTT) + bytes x (8 / bandwidth' - 8 / bandwidth)
+
+An RPC delays a job only if the job waits for it.  The kernel says for how long all RPCs
+together were under way, W.  In a job of T seconds with W > T, W / T of them were under way
+at once on average, so T / W of them count as serial.  With W <= T all count.  Where a
+job is busy with something else for a part of T, its RPCs overlap more than that says,
+so a prediction for a longer RTT is high rather than low.
+
+T is the time of a whole job, since RPCs are counted for all of it.  What comes from the index
+is taken to come as fast as before, and each runner to have the network for itself.
+"""
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.fleet.group import NONE, Jobs, Site, make_sites
+from benchmarks.fleet.network import Network
+from benchmarks.fleet.sample import Sample, Share
+from benchmarks.measure import table
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the network that the model shall speak of."""
+    parser.add_argument(
+        "--rtt-ms", type=float, metavar="MS", help="model a network: round trip time"
+    )
+    parser.add_argument(
+        "--mbit", type=float, metavar="N", help="model a network: 10^6 bits a second"
+    )
+
+
+def find_network(args: argparse.Namespace, measured: Network | None) -> Network | None:
+    """Return the network that was asked for: what was not said is as measured.
+
+    None if none was asked for, or if nothing was measured on a network.
+    """
+    if measured is None or (args.rtt_ms is None and args.mbit is None):
+        return None
+    return Network(
+        rtt_ms=measured.rtt_ms if args.rtt_ms is None else args.rtt_ms,
+        mbit=measured.mbit if args.mbit is None else args.mbit,
+    )
+
+
+def serial_share(share: Share, whole_s: float) -> float:
+    """Return which part of its RPCs a job waited for one after the other: 0 to 1."""
+    if share.waited_s <= whole_s:
+        return 1.0
+    return whole_s / share.waited_s
+
+
+def predict_job(job: Sample, old: Network, new: Network) -> float:
+    """Return how many seconds a job would take on another network.
+
+    Raises:
+        ValueError: No kernel counted what it asked of the share.
+    """
+    if job.share is None:
+        raise ValueError(f"no RPCs of {job.way} were counted")
+    serial = job.share.rpc_count * serial_share(job.share, job.whole_s)
+    trips_s = serial * (new.rtt_ms - old.rtt_ms) / 1000
+    bytes_s = job.share.moved_bytes * (new.s_per_byte - old.s_per_byte)
+    return max(0.0, job.whole_s + trips_s + bytes_s)
+
+
+def predict(jobs: Sequence[Sample], old: Network, new: Network) -> float:
+    """Return the seconds that the median of some jobs would take on another network."""
+    return statistics.median(predict_job(job, old, new) for job in jobs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A prediction beside what was then measured: medians of whole jobs, in seconds."""
+
+    scenario: str
+    way: str
+    old_s: float
+    predicted_s: float
+    measured_s: float
+
+    @property
+    def error(self) -> float:
+        """Relative to what was measured: 0.1 is a tenth too long."""
+        return self.predicted_s / self.measured_s - 1
+
+
+def check(before: Sequence[Sample], after: Sequence[Sample]) -> list[Check]:
+    """Predict each way's time from one network for another, on which it was measured.
+
+    Both have to be of one place; ways and scenarios that only one has are left out.
+    """
+    [old], [new] = make_sites(before), make_sites(after)
+    if old.network is None or new.network is None:
+        return []
+    return [
+        Check(
+            scenario=scenario,
+            way=way,
+            old_s=_whole_s(jobs),
+            predicted_s=predict(jobs.good, old.network, new.network),
+            measured_s=_whole_s(new.case(scenario).way(way)),
+        )
+        for scenario, case in old.cases.items()
+        for way, jobs in case.ways.items()
+        if jobs.shares and new.case(scenario).way(way).good
+    ]
+
+
+def render_check(checks: Sequence[Check], old: Network, new: Network) -> str:
+    """Return a Markdown table of predictions beside what was measured."""
+    return table(
+        ("scenario", "way", f"{old}: s", f"{new}: model, s", "measured, s", "error"),
+        [
+            (
+                one.scenario,
+                one.way,
+                f"{one.old_s:.2f}",
+                f"{one.predicted_s:.2f}",
+                f"{one.measured_s:.2f}",
+                f"{one.error:+.0%}",
+            )
+            for one in checks
+        ],
+    )
+
+
+def render(site: Site, new: Network) -> str:
+    """Return a Markdown table: whole jobs as measured, and as the model has them."""
+    old = site.network
+    if old is None:
+        raise ValueError(f"{site.place} has no network")
+    cases = list(site.cases.values())
+    rows = [
+        (
+            way,
+            _serial([case.way(way) for case in cases]),
+            *(_cell(case.way(way), old, new) for case in cases),
+        )
+        for way in site.ways
+    ]
+    return table(("way", "serial RPCs", *(case.scenario for case in cases)), rows)
+
+
+def _cell(jobs: Jobs, old: Network, new: Network) -> str:
+    if not jobs.shares:
+        return NONE
+    return f"{_whole_s(jobs):.1f} → {predict(jobs.good, old, new):.1f}"
+
+
+def _serial(ways: Sequence[Jobs]) -> str:
+    """Return the serial share of a way's RPCs in its median job."""
+    shares = [
+        serial_share(job.share, job.whole_s)
+        for jobs in ways
+        for job in jobs.good
+        if job.share and job.share.rpcs
+    ]
+    return f"{statistics.median(shares):.0%}" if shares else NONE
+
+
+def _whole_s(jobs: Jobs) -> float:
+    return statistics.median(job.whole_s for job in jobs.good)

@@ -1,0 +1,244 @@
+"""Markdown tables of a run."""
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from benchmarks.fleet import claims
+from benchmarks.fleet.group import NONE, Case, Jobs, Site, find_main, make_sites
+from benchmarks.fleet.names import OURS, Scenario, Way
+from benchmarks.fleet.sample import Sample, Share
+from benchmarks.measure import MEGABYTE, spread, table
+
+_SHOWN_OPS = 3
+_READY = """\
+Time to ready (before `uv sync`, and that) as a multiple of another way's in the same
+round; median and range over rounds."""
+
+
+def render(samples: Sequence[Sample]) -> str:
+    """Return all of it: for each place the verdicts, an overview, and each scenario."""
+    return "\n\n".join(map(_render_site, make_sites(samples)))
+
+
+def summary(samples: Sequence[Sample]) -> str:
+    """Return a few sentences with the figures that matter; empty if none is there."""
+    site = find_main(samples)
+    if site is None:
+        return ""
+    said = (_say_ready(site), _say_rpcs(site), _say_fleet(site))
+    return "\n".join(filter(None, said))
+
+
+def _render_site(site: Site) -> str:
+    parts = [
+        f"### {site}",
+        claims.render(claims.judge_site(site)),
+        _READY,
+        _overview(site),
+    ]
+    for case in site.cases.values():
+        parts += [f"#### {site}: {case.scenario}", _describe(case), _costs(case, site)]
+    return "\n\n".join(parts)
+
+
+def _overview(site: Site) -> str:
+    """Return the times of all ways in all scenarios."""
+    cases = list(site.cases.values())
+    columns = [f"{case.scenario}, times {case.base}" for case in cases]
+    rows = [
+        (way, *(_times(case, case.way(way)) for case in cases)) for way in site.ways
+    ]
+    return table(("way", *columns), rows)
+
+
+def _times(case: Case, jobs: Jobs) -> str:
+    times = jobs.times(case.way(case.base), lambda job: job.ready_s)
+    return spread(times) if times else NONE
+
+
+def _describe(case: Case) -> str:
+    most = max(case.ways.values(), key=lambda jobs: len(jobs.samples))
+    rounds = len({sample.round for sample in most.samples})
+    jobs = round(len(most.samples) / rounds)
+    text = (
+        f"{_count(rounds, 'round')} of {_count(jobs, 'job')} on "
+        f"{_count(most.runners, 'runner')}; counts are sums over the jobs of a round."
+    )
+    failures = [
+        f"{way} ({jobs.failed} of {len(jobs.samples)})"
+        for way, jobs in case.ways.items()
+        if jobs.failed
+    ]
+    if not failures:
+        return f"{text} No job failed."
+    return f"{text} **Jobs failed**: {', '.join(failures)}; their rounds are left out."
+
+
+def _costs(case: Case, site: Site) -> str:
+    """Return what each way cost, in one scenario."""
+    columns = [*_COLUMNS, *(_NFS_COLUMNS if site.is_nfs else ())]
+    rows = [
+        (way, _times(case, jobs), *(cell(jobs) for _, cell in columns))
+        for way, jobs in case.ways.items()
+    ]
+    return table(("way", f"times {case.base}", *(name for name, _ in columns)), rows)
+
+
+def _seconds(of: Callable[[Sample], float]) -> Callable[[Jobs], str]:
+    def cell(jobs: Jobs) -> str:
+        return spread(list(map(of, jobs.good))) if jobs.good else NONE
+
+    return cell
+
+
+def _sum(of: Callable[[Sample], float], unit: float = 1) -> Callable[[Jobs], str]:
+    def cell(jobs: Jobs) -> str:
+        return _number(jobs.total(of), unit)
+
+    return cell
+
+
+def _of_share(of: Callable[[Share], float], unit: float = 1) -> Callable[[Jobs], str]:
+    def cell(jobs: Jobs) -> str:
+        return _number(jobs.shared(of), unit)
+
+    return cell
+
+
+def _most(of: Callable[[Sample], int]) -> Callable[[Jobs], str]:
+    def cell(jobs: Jobs) -> str:
+        return _number(max(map(of, jobs.good)) if jobs.good else None, MEGABYTE)
+
+    return cell
+
+
+def _index(jobs: Jobs) -> str:
+    requests = jobs.total(lambda job: job.index_requests)
+    if requests is None:
+        return NONE
+    size = _number(jobs.total(lambda job: job.index_bytes), MEGABYTE)
+    return f"{size} ({requests:,.0f})"
+
+
+def _moved(jobs: Jobs) -> str:
+    read = jobs.shared(lambda share: share.read_bytes)
+    written = jobs.shared(lambda share: share.written_bytes)
+    if read is None:
+        return NONE
+    return f"{_number(read, MEGABYTE)} / {_number(written, MEGABYTE)}"
+
+
+def _largest_ops(jobs: Jobs) -> str:
+    """Return the operations that occurred most, such as `90 OPEN, 12 READ`."""
+    ops: Counter[str] = Counter()
+    for share in jobs.shares:
+        ops.update(share.rpcs)
+    rounds = len(jobs.rounds)
+    return (
+        ", ".join(
+            f"{count / rounds:,.0f} {op}" for op, count in ops.most_common(_SHOWN_OPS)
+        )
+        or NONE
+    )
+
+
+_COLUMNS: Sequence[tuple[str, Callable[[Jobs], str]]] = (
+    ("ready, s", _seconds(lambda job: job.ready_s)),
+    ("after, s", _seconds(lambda job: job.after_s)),
+    ("index, MB (requests)", _index),
+    ("builds", _sum(lambda job: job.builds)),
+    ("lock waits", _sum(lambda job: job.lock_waits)),
+    ("peak memory, MB", _most(lambda job: job.peak_bytes)),
+    ("share holds, MB", _most(lambda job: job.share_bytes)),
+)
+_NFS_COLUMNS: Sequence[tuple[str, Callable[[Jobs], str]]] = (
+    ("NFS read / written, MB", _moved),
+    ("RPCs", _of_share(lambda share: share.rpc_count)),
+    ("most of them", _largest_ops),
+    ("`LOCK` RPCs", _of_share(lambda share: share.rpcs.get("LOCK", 0))),
+)
+
+
+def _number(value: float | None, unit: float = 1) -> str:
+    """Return a figure in some unit: whole, or with a digit where it is small."""
+    if value is None:
+        return NONE
+    scaled = value / unit
+    return (
+        f"{scaled:,.0f}"
+        if scaled >= 100 or scaled == round(scaled)
+        else f"{scaled:.1f}"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _say_ready(site: Site) -> str:
+    case = site.case(Scenario.JOINS)
+    ours = _ours(case)
+    if ours is None or not case.way(Way.FLOOR).rounds:
+        return ""
+    ways = {ours: case.way(ours)} | {
+        way: case.way(way) for way in (Way.TAR, Way.SHARED_CACHE, Way.RSYNC)
+    }
+    times = {
+        way: statistics.median(found)
+        for way, jobs in ways.items()
+        if (found := jobs.times(case.way(Way.FLOOR), lambda job: job.ready_s))
+    }
+    if ours not in times:
+        return ""
+    others = [f"{way} {times[way]:.1f}" for way in times if way != ours]
+    beside = f" ({', '.join(others)})" if others else ""
+    return (
+        f"A runner that joins a warm fleet ({site}) is ready after {times[ours]:.1f} "
+        "times what reading the same bytes from one file, writing the same files and "
+        f"`uv sync` take{beside}."
+    )
+
+
+def _say_rpcs(site: Site) -> str:
+    case = site.case(Scenario.JOINS)
+    ours = _ours(case)
+    few = ours and case.way(ours).shared(lambda share: share.rpc_count)
+    if not few:
+        return ""
+    others = [
+        f"{way} {many:,.0f}"
+        for way in (Way.TAR, Way.SHARED_CACHE, Way.RSYNC)
+        if (many := case.way(way).shared(lambda share: share.rpc_count)) is not None
+    ]
+    beside = f" ({', '.join(others)})" if others else ""
+    return f"That takes {few:,.0f} RPCs of NFS{beside}."
+
+
+def _say_fleet(site: Site) -> str:
+    case = site.case(Scenario.WARM)
+    ours = _ours(case)
+    if ours is None:
+        return ""
+    some, none = case.way(ours), case.way(Way.NO_SHARING)
+    got = _number(some.total(lambda job: job.index_bytes), MEGABYTE)
+    built = _number(some.total(lambda job: job.builds))
+    text = (
+        f"A warm fleet of {_count(some.runners, 'runner')} gets {got} MB from the index "
+        f"and builds {_count_text(built, 'wheel')}"
+    )
+    if none.rounds:
+        got = _number(none.total(lambda job: job.index_bytes), MEGABYTE)
+        built = _number(none.total(lambda job: job.builds))
+        text += f"; without sharing, {got} MB and {_count_text(built, 'build')}"
+    return f"{text}."
+
+
+def _count_text(number: str, noun: str) -> str:
+    return f"{number} {noun}{'' if number == '1' else 's'}"
+
+
+def _ours(case: Case) -> Way | None:
+    """Return the way of Wheelferry to speak of: with the lock, if it was measured."""
+    order = (Way.LOCK, *OURS)
+    return next((way for way in order if case.way(way).rounds), None)
