@@ -25,6 +25,8 @@ class Ran:
         peak_bytes: Resident memory of the largest of its processes, at most.
         traffic: What its machine asked of the share meanwhile; None where no kernel
             counts that.
+        network_bytes: What its machine received and sent meanwhile, whatever program
+            and protocol it was; None in a folder.
     """
 
     returncode: int
@@ -33,6 +35,7 @@ class Ran:
     wall_s: float
     peak_bytes: int
     traffic: Traffic | None
+    network_bytes: int | None
 
 
 class Running(Protocol):

@@ -16,7 +16,7 @@ device 10.9.0.1:/x mounted on /share with fstype nfs4 statvers=1.1
 \tRPC iostats version: 1.1  p/v: 100003/4 (nfs)
 \tper-op statistics
 \t        NULL: 1 1 0 44 24 0 0 0 0
-\t        READ: {reads} {sent} 0 44 24 0 0 0 0
+\t        READ: {reads} {sent} 0 44 24 9 {waited} 9 0
 \tLAYOUTERROR: 0 0 0 0 0 0 0 0 0
 """
 
@@ -27,13 +27,17 @@ def _parse(**values: int) -> mountstats.Counters:
 
 def test_mountstats_subtract_counts_calls_bytes_and_retransmits() -> None:
     """Between two readings, only what happened in between is counted."""
-    before = _parse(read=5, reads=1, sent=1)
-    after = _parse(read=1005, reads=4, sent=6)
+    before = _parse(read=5, reads=1, sent=1, waited=7)
+    after = _parse(read=1005, reads=4, sent=6, waited=1507)
 
     traffic = mountstats.subtract(after, before)
 
     assert traffic == mountstats.Traffic(
-        ops={"READ": 3}, bytes_read=1000, bytes_written=0, retransmits=2
+        ops={"READ": 3},
+        bytes_read=1000,
+        bytes_written=0,
+        retransmits=2,
+        waited_s=1.5,
     )
     assert traffic.rpcs == 3
 

@@ -5,7 +5,8 @@ name on a serial line, which would lose what is longer than 4 KiB; an answer is 
 JSON.  Only the standard library, and nothing of this package: it runs alone in the guest.
 
     {"op": "spawn", "argv": [...], "env": {...}, "cwd": "/", "name": "7", "stats": pid}
-        -> {"pid": 123, "name": "7"}, and at the end {"exit": 0, "name": "7", ...}
+        -> {"pid": 123, "name": "7"}, and at the end {"exit": 0, "name": "7", "wall_s": 1.5,
+        "peak_bytes": 20000000, "network_bytes": 3000}
     {"op": "kill", "name": "7", "number": 9} -> {"killed": "7"}
 
 Output goes to files in the same directory: `7.out`, `7.err`, and the text of /proc/pid/mountstats before and after, `7.before` and `7.after`.
@@ -21,7 +22,7 @@ import time
 import tty
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 LINE = "/dev/ttyS0"
 OUT = Path("/run/out")
@@ -51,6 +52,34 @@ def still(text: str) -> list[str]:
     return [line for line in lines if not line.lstrip().startswith(MOVING)]
 
 
+def read_network(pid: int) -> int:
+    """Return what a network namespace has received and sent by its cable, in bytes."""
+    for line in Path(f"/proc/{pid}/net/dev").read_text().splitlines():
+        device, _, columns = line.partition(":")
+        if device.strip() == "eth0":
+            received, *_, sent = columns.split()[:9]
+            return int(received) + int(sent)
+    return 0
+
+
+class Started(NamedTuple):
+    """A process at work."""
+
+    name: str
+    start_s: float
+    stats: int | None
+    network_bytes: int
+
+
+class Ended(NamedTuple):
+    """A process that has ended."""
+
+    pid: int
+    status: int
+    end_s: float
+    peak_bytes: int
+
+
 class Agent:
     """Waits for requests and for the ends of processes."""
 
@@ -59,11 +88,12 @@ class Agent:
         tty.setraw(self._fd)
         self._wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, self._reap)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._fd, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
-        self._running: dict[int, tuple[str, float, int | None]] = {}
+        self._running: dict[int, Started] = {}
+        self._ends: list[Ended] = []
         self._buffer = b""
         self._calls: dict[str, Callable[..., dict[str, Any]]] = {
             "spawn": self._spawn,
@@ -78,7 +108,7 @@ class Agent:
                 if key.fd == self._wake:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self._wake, 4096)
-                    self._reap()
+                    self._report_ends()
                 else:
                     self._read()
 
@@ -102,8 +132,11 @@ class Agent:
         name: str,
         stats: int | None,
     ) -> dict[str, Any]:
+        network_bytes = 0
         if stats:
             (OUT / f"{name}.before").write_text(read_stats(stats))
+            network_bytes = read_network(stats)
+        start_s = time.monotonic()
         with (
             (OUT / f"{name}.out").open("wb") as out,
             (OUT / f"{name}.err").open("wb") as err,
@@ -117,32 +150,47 @@ class Agent:
                 stderr=err,
                 start_new_session=True,
             )
-        self._running[process.pid] = (name, time.monotonic(), stats)
+        self._running[process.pid] = Started(name, start_s, stats, network_bytes)
         process.returncode = 0  # PID 1 reaps it, as it does everybody's orphans
         return {"pid": process.pid, "name": name}
 
     def _kill(self, *, name: str, number: int) -> dict[str, Any]:
-        for pid, (other, _, _) in self._running.items():
-            if other == name:
+        for pid, started in self._running.items():
+            if started.name == name:
                 os.killpg(pid, number)
         return {"killed": name}
 
-    def _reap(self) -> None:
+    def _reap(self, *_: object) -> None:
+        # In the signal's handler: the time is right even if counters are being read.
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            if pid not in self._running:
-                continue
-            name, start_s, stats = self._running.pop(pid)
-            wall_s = time.monotonic() - start_s
-            if stats:
-                (OUT / f"{name}.after").write_text(read_stats(stats))
-            code = os.waitstatus_to_exitcode(status)
-            self._say({"exit": code, "name": name, "wall_s": wall_s})
+            end = Ended(pid, status, time.monotonic(), usage.ru_maxrss << 10)
+            self._ends.append(end)
+
+    def _report_ends(self) -> None:
+        while self._ends:
+            end = self._ends.pop(0)
+            if (started := self._running.pop(end.pid, None)) is None:
+                continue  # somebody's orphan
+            network_bytes = 0
+            if started.stats:
+                stats = read_stats(started.stats)
+                (OUT / f"{started.name}.after").write_text(stats)
+                network_bytes = read_network(started.stats) - started.network_bytes
+            self._say(
+                {
+                    "exit": os.waitstatus_to_exitcode(end.status),
+                    "name": started.name,
+                    "wall_s": end.end_s - started.start_s,
+                    "peak_bytes": end.peak_bytes,
+                    "network_bytes": network_bytes,
+                }
+            )
 
     def _say(self, message: dict[str, Any]) -> None:
         data = json.dumps(message).encode() + b"\n"

@@ -165,7 +165,10 @@ class Guest:
         return name, answer["pid"]
 
     def wait(self, name: str, timeout_s: float) -> dict[str, Any] | None:
-        """Return what became of a command (`exit`, `wall_s`), or None if it still runs."""
+        """Return what became of a command, or None if it still runs.
+
+        That is `exit`, `wall_s`, `peak_bytes` and `network_bytes`.
+        """
         deadline_s = time.monotonic() + timeout_s
         while name not in self._ended:
             left_s = deadline_s - time.monotonic()

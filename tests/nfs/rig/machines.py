@@ -50,6 +50,9 @@ class Ran(NamedTuple):
         stderr: The same.
         wall_s: How long it took.
         traffic: What its machine's share saw meanwhile.
+        peak_bytes: Resident memory of the largest of its processes, or of the guest's
+            agent, about 12 MB, if that is more.
+        network_bytes: What its machine received and sent meanwhile, by all programs.
     """
 
     returncode: int
@@ -57,6 +60,8 @@ class Ran(NamedTuple):
     stderr: str
     wall_s: float
     traffic: Traffic
+    peak_bytes: int
+    network_bytes: int
 
     def __str__(self) -> str:
         return (
@@ -94,6 +99,8 @@ class Running:
             stderr=self._guest.output(self._name, "err"),
             wall_s=ended["wall_s"],
             traffic=mountstats.subtract(after, before),
+            peak_bytes=ended["peak_bytes"],
+            network_bytes=ended["network_bytes"],
         )
 
     @property
@@ -286,6 +293,15 @@ class Server(Machine):
         self._apply()
         return Export(name, path)
 
+    def remove(self, export: Export) -> None:
+        """End an export that nobody mounts any more, and free what it has on the disk."""
+        del self._exports[export.path]
+        self._apply()
+        self.shell(
+            f"umount {export.path}; rmdir {export.path};"
+            f" rm -rf /disk/{export.name}; fstrim /disk"
+        )
+
     def change(self, export: Export, options: str) -> None:
         """Give an export other options, at once."""
         self._exports[export.path] = (options, self._exports[export.path][1])
@@ -367,10 +383,13 @@ class Runner(Machine):
             self.unmount()
 
     def remount(self) -> None:
-        """Unmount, and mount with the same options: what was cached is forgotten."""
-        if (export := self._export) is not None:
-            self.unmount()
-            self.mount(export, self._options)
+        """Unmount, and mount with the same options: what was cached is forgotten.
+
+        Fails if a program uses the share.
+        """
+        if self._export is not None:
+            self.shell(f"umount {SHARE}")
+            self.mount(self._export, self._options)
 
 
 class Site:
@@ -387,12 +406,17 @@ class Site:
     @classmethod
     @contextmanager
     def open(
-        cls, *, runners: int, disk: Path | None = None, memory: str = "5G"
+        cls,
+        *,
+        runners: int,
+        disk: Path | None = None,
+        disk_size: str = "4G",
+        memory: str = "5G",
     ) -> Iterator[Self]:
         """Boot a site; with `disk`, the server's disk is that image, as it is."""
         scratch = Path(tempfile.mkdtemp(prefix="wheelferry-rig-", dir=SHARED_MEMORY))
         try:
-            image = disk or make_disk(scratch / "disk.img")
+            image = disk or make_disk(scratch / "disk.img", disk_size)
             with Guest(scratch, disk=image, memory=memory) as guest:
                 yield cls(guest, runners)
         finally:

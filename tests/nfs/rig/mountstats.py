@@ -1,7 +1,8 @@
 """What the kernel of an NFS client counted: /proc/self/mountstats.
 
 The meaning of the columns is that of `struct rpc_iostats` and `nfs_show_stats` in Linux: per operation, the
-first is calls, the second transmissions, the fourth and fifth bytes sent and received;
+first is calls, the second transmissions, the fourth and fifth bytes sent and received,
+the seventh milliseconds from the last transmission to the answer, of all calls together;
 in the line `bytes:`, the fifth and sixth are bytes read from and written to the server.
 """
 
@@ -24,12 +25,15 @@ class Traffic(NamedTuple):
         bytes_read: Of file content, from the server.
         bytes_written: Of file content, to the server.
         retransmits: RPCs that were sent once more.
+        waited_s: From sending an RPC to its answer, added up; more than the time that
+            has passed, where RPCs were on their way at the same time.
     """
 
     ops: Mapping[str, int]
     bytes_read: int
     bytes_written: int
     retransmits: int
+    waited_s: float
 
     @property
     def rpcs(self) -> int:
@@ -76,7 +80,7 @@ def parse(text: str) -> dict[str, Counters]:
 def subtract(after: Counters, before: Counters) -> Traffic:
     """Return what happened between two readings of one mount."""
     ops: dict[str, int] = {}
-    retransmits = 0
+    retransmits = waited_ms = 0
     for op, values in after.items():
         if op == "bytes":
             continue
@@ -84,10 +88,12 @@ def subtract(after: Counters, before: Counters) -> Traffic:
         if calls := values[0] - old[0]:
             ops[op] = calls
             retransmits += values[1] - old[1] - calls
+            waited_ms += values[6] - old[6]
     new_bytes, old_bytes = after.get("bytes", [0] * 8), before.get("bytes", [0] * 8)
     return Traffic(
         ops=ops,
         bytes_read=new_bytes[4] - old_bytes[4],
         bytes_written=new_bytes[5] - old_bytes[5],
         retransmits=retransmits,
+        waited_s=waited_ms / 1000,
     )
