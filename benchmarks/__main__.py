@@ -15,22 +15,18 @@ from benchmarks.document import replace_marked
 from benchmarks.measure import Part, warn
 
 NAMES = (
-    "startup",
-    "restore",
-    "pull",
-    "memory",
-    "micro",
-    "daemon",
-    "pack_size",
-    "rpcs",
-    "locks",
+    *("startup", "restore", "pull", "memory", "micro", "daemon", "pack_size"),
+    *("rpcs", "locks", "fleet"),
 )
 _MAX_LOAD = 0.7
 
 
 def find_part(name: str) -> Part:
     """Return a part by its name."""
-    part = import_module(f"benchmarks.{name}").PART
+    module = import_module(f"benchmarks.{name}")
+    if hasattr(module, "__path__"):
+        module = import_module(f"benchmarks.{name}.__main__")
+    part = module.PART
     if not isinstance(part, Part):
         raise TypeError(f"benchmarks.{name} has no part")
     return part

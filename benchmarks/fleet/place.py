@@ -85,11 +85,15 @@ class Place(Protocol):
         name: For tables.
         network: Between runners and share; None for a folder.
         runners: All that there are.
+        server: The machine that serves the share; a caching proxy runs there.
+        server_address: How runners reach it.
     """
 
     name: str
     network: Network | None
     runners: Sequence[Runner]
+    server: Runner
+    server_address: str
 
     def new_share(self, name: str) -> AbstractContextManager[None]:
         """Have an empty share on all runners, for a `with` block."""

@@ -1,6 +1,6 @@
 """Make tables, verdicts and plots again from a saved run, without measuring.
 
-    python -m benchmarks.fleet.report fleet.json --plots docs/plots \\
+python -m benchmarks.fleet.report fleet.json --plots docs/plots \\
         --write docs/benchmarks.md:fleet --write README.md:fleet-summary
 """
 
@@ -8,10 +8,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.document import replace_marked
 from benchmarks.fleet import model, tables
 from benchmarks.fleet.group import make_sites
-from benchmarks.fleet.sample import Sample, load_samples
+from benchmarks.fleet.sample import Sample
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +25,10 @@ def render(samples: Sequence[Sample], args: argparse.Namespace) -> str:
     for site in make_sites(samples):
         network = model.find_network(args, site.network)
         if network is not None:
-            text += [f"### {site}, as modelled for {network}", model.render(site, network)]
+            text += [
+                f"### {site}, as modelled for {network}",
+                model.render(site, network),
+            ]
     if args.plots is not None:
         from benchmarks.fleet import plots  # noqa: PLC0415 - wants matplotlib
 

@@ -54,7 +54,8 @@ class Sample:
         index_requests, index_bytes: What came from the package index.
         builds: Wheels that uv built.
         lock_waits: How often uv waited for a lock.
-        has_failed: Whether a step of it did.
+        has_failed: Whether a step of it did, or not all was installed.
+        has_copied: Whether uv said that it cannot make hardlinks.
         share: What it asked of the share; None where no kernel counts that.
         share_bytes: What the share holds after it.
     """
@@ -76,6 +77,7 @@ class Sample:
     has_failed: bool
     share: Share | None
     share_bytes: int
+    has_copied: bool = False
 
     @property
     def ready_s(self) -> float:

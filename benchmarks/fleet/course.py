@@ -1,0 +1,155 @@
+"""Run ways through scenarios, in turns, and return a sample of each job."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from benchmarks.fleet.index import Counts, read_counts
+from benchmarks.fleet.inputs import Inputs
+from benchmarks.fleet.machine import NOTHING, Did, Machine, wait_for_job
+from benchmarks.fleet.names import Scenario
+from benchmarks.fleet.place import Place
+from benchmarks.fleet.sample import Sample
+from benchmarks.fleet.scenarios import Step, plan
+from benchmarks.fleet.ways import Way
+from benchmarks.measure import warn
+from tests.nfs.report.jobs import read_log
+from tests.support.uvs import Uv
+
+JOB_S = 1800.0
+"""How long a job may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What to run, and where.
+
+    Attributes:
+        place: Where.
+        inputs: What jobs install.
+        uv: With which uv.
+        ways: In turns; each has all of a round at once, on a share of its own.
+        scenarios: Which of them.
+        jobs: How many jobs with nothing new a round has.
+    """
+
+    place: Place
+    inputs: Inputs
+    uv: Uv
+    ways: Sequence[Way]
+    scenarios: Collection[Scenario]
+    jobs: int
+
+    def run(self, rounds: int) -> list[Sample]:
+        """Measure so many rounds; another way begins each of them."""
+        samples: list[Sample] = []
+        for number in range(rounds):
+            turn = number % len(self.ways)
+            for way in (*self.ways[turn:], *self.ways[:turn]):
+                samples += self._run_way(way, number)
+        return samples
+
+    def _run_way(self, way: Way, number: int) -> Iterator[Sample]:
+        runners = self.place.runners
+        wanted = set(self.scenarios) & set(way.scenarios)
+        shares = plan(wanted, runners=len(runners), jobs=self.jobs)
+        for count, steps in enumerate(shares):
+            name = f"{way.id}-{number}-{count}"
+            with self.place.new_share(name), self._machines(way, name) as machines:
+                if way.begin:
+                    machines[0].shell(way.begin)
+                for step in steps:
+                    done = [machines[n] for n in step.runners]
+                    samples = self._run_step(step, done, number)
+                    if step.is_measured:
+                        yield from samples
+
+    @contextmanager
+    def _machines(self, way: Way, name: str) -> Iterator[Sequence[Machine]]:
+        with ExitStack() as stack:
+            machines = []
+            for runner in self.place.runners:
+                folder = f"{runner.local}/{name}"
+                machine = Machine(runner=runner, way=way, folder=folder, uv=self.uv)
+                stack.callback(machine.remove)
+                machine.renew()
+                machines.append(machine)
+            yield machines
+
+    def _run_step(
+        self, step: Step, machines: Sequence[Machine], number: int
+    ) -> list[Sample]:
+        for machine in machines:
+            if step.has_new_disks:
+                machine.renew()
+            machine.check_out(self.inputs.projects[step.lock])
+        before = [read_counts(machine.runner) for machine in machines]
+        running = [machine.start() for machine in machines]
+        dids = [wait_for_job(each, JOB_S) for each in running]
+        asked = [
+            read_counts(machine.runner).since(earlier)
+            for machine, earlier in zip(machines, before, strict=True)
+        ]
+        share_bytes = self.place.share_bytes()
+        return [
+            self._make_sample(
+                step,
+                machine,
+                number=number,
+                did=did,
+                asked=counts,
+                share_bytes=share_bytes,
+            )
+            for machine, did, counts in zip(machines, dids, asked, strict=True)
+        ]
+
+    def _make_sample(
+        self,
+        step: Step,
+        machine: Machine,
+        *,
+        number: int,
+        did: Did,
+        asked: Counts,
+        share_bytes: int,
+    ) -> Sample:
+        log = read_log(did.steps.get("sync", NOTHING).text)
+        wrong = did.wrong
+        if not wrong:
+            has, needs = machine.count_installed(), self.inputs.packages[step.lock]
+            wrong = "" if has == needs else f"{has} of {needs} packages were installed"
+        before, sync, after = (
+            did.steps.get(name, NOTHING) for name in ("before", "sync", "after")
+        )
+        sample = Sample(
+            place=self.place.name,
+            network=self.place.network,
+            way=machine.way.name,
+            scenario=step.scenario,
+            round=number,
+            runner=machine.runner.name,
+            before_s=before.elapsed_s,
+            sync_s=sync.elapsed_s,
+            after_s=after.elapsed_s,
+            peak_bytes=max(before.peak_bytes, after.peak_bytes),
+            index_requests=asked.requests,
+            index_bytes=asked.body_bytes,
+            builds=log.builds,
+            lock_waits=log.lock_waits,
+            has_failed=bool(wrong),
+            has_copied=log.copy_warnings > 0,
+            share=did.share,
+            share_bytes=share_bytes,
+        )
+        if step.is_measured or wrong:
+            _say(sample, wrong)
+        return sample
+
+
+def _say(sample: Sample, wrong: str) -> None:
+    times = f"{sample.before_s:.1f} + {sample.sync_s:.1f} + {sample.after_s:.1f} s"
+    warn(
+        f"{sample.way}: {sample.scenario}, {sample.runner}: {times},"
+        f" {sample.index_bytes / 1e6:.1f} MB from the index, {sample.builds} builds"
+        f"{f'; failed: {wrong}' if wrong else ''}"
+    )

@@ -1,0 +1,155 @@
+"""A fleet in a folder of this machine: fast, for everyone, and with no network between."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.fleet.index import open_index
+from benchmarks.fleet.network import Network
+from benchmarks.fleet.place import Ran, Runner
+
+_POLL_S = 0.005
+
+
+class LocalRunning:
+    """A process of this machine, in a session of its own."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        self._files = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
+        out, err = self._files
+        self._start_s = time.perf_counter()
+        self._process = subprocess.Popen(
+            argv,
+            env={"PATH": os.environ["PATH"], **env},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+
+    def wait(self, timeout_s: float) -> Ran:
+        """Wait for its end; raises AssertionError, and kills it, if there is none."""
+        pid, give_up_s = self._process.pid, time.monotonic() + timeout_s
+        while True:
+            found, status, usage = os.wait4(pid, os.WNOHANG)
+            if found:
+                break
+            if time.monotonic() > give_up_s:
+                os.killpg(pid, signal.SIGKILL)
+                self._process.wait()
+                out, err = self._read()
+                raise AssertionError(
+                    f"no end within {timeout_s} s; it said:\n{out}{err}"
+                )
+            time.sleep(_POLL_S)
+        wall_s = time.perf_counter() - self._start_s
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        stdout, stderr = self._read()
+        return Ran(
+            returncode=self._process.returncode,
+            stdout=stdout,
+            stderr=stderr,
+            wall_s=wall_s,
+            peak_bytes=usage.ru_maxrss * 1024,
+            traffic=None,
+            network_bytes=None,
+        )
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._process.terminate()
+
+    def _read(self) -> list[str]:
+        texts = []
+        for file in self._files:
+            with file:
+                file.seek(0)
+                texts.append(file.read().decode(errors="replace"))
+        return texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalRunner:
+    """A folder that stands for a machine."""
+
+    name: str
+    share: str
+    local: str
+    index_proxy: str
+
+    def start(self, argv: Sequence[str], *, env: Mapping[str, str]) -> LocalRunning:
+        """Start a command."""
+        return LocalRunning(argv, env)
+
+    def shell(self, script: str) -> str:
+        """Run a script, which has to succeed; return its output."""
+        done = subprocess.run(
+            ["sh", "-euc", script],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+        return done.stdout
+
+    def forget(self) -> None:
+        """Do nothing: what is in the page cache of this machine stays there."""
+
+
+class LocalPlace:
+    """A fleet below a folder; `proxies` are one more than runners: the server's is last."""
+
+    name: str = "local"
+    network: Network | None = None
+    server_address: str = "127.0.0.1"
+    runners: Sequence[Runner]
+    server: Runner
+
+    def __init__(self, root: Path, proxies: Sequence[str]) -> None:
+        self._share = root / "share"
+        names = [*(f"r{n}" for n in range(1, len(proxies))), "server"]
+        made: list[Runner] = []
+        for name, proxy in zip(names, proxies, strict=True):
+            (root / name).mkdir()
+            runner = LocalRunner(
+                name=name,
+                share=str(self._share),
+                local=str(root / name),
+                index_proxy=proxy,
+            )
+            made.append(runner)
+        *self.runners, self.server = made
+
+    @contextmanager
+    def new_share(self, name: str) -> Iterator[None]:
+        """Have an empty share, for a `with` block."""
+        del name
+        self._share.mkdir()
+        try:
+            yield
+        finally:
+            shutil.rmtree(self._share)
+
+    def share_bytes(self) -> int:
+        """Return what the share holds now."""
+        said = self.server.shell(f"du -sb {self._share}")
+        return int(said.split()[0])
+
+
+@contextmanager
+def open_local(
+    files: Path, *, runners: int, folder: Path | None = None
+) -> Iterator[LocalPlace]:
+    """Make a fleet with an index of `files`, in a new folder inside `folder`."""
+    with (
+        tempfile.TemporaryDirectory(prefix="wheelferry-fleet-", dir=folder) as root,
+        open_index(files, clients=runners + 1) as proxies,
+    ):
+        yield LocalPlace(Path(root), proxies)

@@ -1,0 +1,132 @@
+"""Ways to share what uv downloads and builds: what a good admin would write around a job.
+
+Scripts are for `sh -eu`, with these variables: `SHARE`, `LOCAL` (the runner's disk), `CACHE`
+(`UV_CACHE_DIR`), `WORK` (the checkout), `RUNNER`, and `WHEELFERRY` (the program).  What a
+way keeps on a runner's disk is there for the runner's next job.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum
+
+from benchmarks.fleet.names import Scenario
+from benchmarks.fleet.names import Way as Name
+
+
+class Service(Enum):
+    """What has to run for a way besides its jobs."""
+
+    DAEMON = "a daemon on each runner"
+    PROXY = "a caching proxy beside the index"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A way.
+
+    Attributes:
+        name: In samples and tables.
+        id: On the command line.
+        cache: Where the uv cache is.
+        begin: Runs once for an empty share, on the first runner.
+        prepare: Runs on a new runner before its first job, and is not measured.
+        before, after: Run before `uv sync` and after it.
+        service: What runs meanwhile.
+        scenarios: Those that it is for.
+    """
+
+    name: Name
+    id: str
+    cache: str = "$LOCAL/cache"
+    begin: str = ""
+    prepare: str = ""
+    before: str = ""
+    after: str = ""
+    service: Service | None = None
+    scenarios: Collection[Scenario] = frozenset(Scenario)
+
+
+_FETCH_ALL = """\
+if [ -d "$SHARE/cache" ]; then {copy} "$SHARE/cache/." "$CACHE/"; fi
+"""
+_STORE_ALL = """\
+mkdir -p "$SHARE/cache"
+{copy} "$CACHE/." "$SHARE/cache/"
+"""
+_RSYNC = "rsync -a --exclude=/.lock"
+_CP = "cp -a --update"
+
+# An archive that is the runner's own, or was extracted before, is not extracted again.
+_EXTRACT = """\
+if now=$(stat -c '%i %Y %s' "$SHARE/cache.tar.zst" 2>/dev/null) &&
+  [ "$now" != "$(cat "$LOCAL/extracted" 2>/dev/null)" ]
+then
+  tar -I zstd -xf "$SHARE/cache.tar.zst" -C "$CACHE"
+  echo "$now" >"$LOCAL/extracted"
+fi
+touch "$LOCAL/began"
+"""
+_UPLOAD = """\
+new=$(find "$CACHE" -newer "$LOCAL/began" -type f ! -name .lock -print -quit)
+if [ "$new" ]; then
+  tar -I 'zstd -T0' --exclude=./.lock -cf "$SHARE/.$RUNNER.tmp" -C "$CACHE" .
+  mv "$SHARE/.$RUNNER.tmp" "$SHARE/cache.tar.zst"
+  stat -c '%i %Y %s' "$SHARE/cache.tar.zst" >"$LOCAL/extracted"
+fi
+"""
+
+# The bytes of the share, and the files, each by the shortest way: they have nothing to do
+# with each other.
+_UNPACK_ASIDE = """\
+if [ -e "$SHARE/cache.tar.zst" ]; then
+  zstd -dq "$SHARE/cache.tar.zst" -o "$LOCAL/cache.tar"
+fi
+"""
+_READ_AND_WRITE = """\
+if [ -e "$LOCAL/cache.tar" ]; then
+  cat "$SHARE/cache.tar.zst" >/dev/null
+  tar -xf "$LOCAL/cache.tar" -C "$CACHE"
+fi
+touch "$LOCAL/began"
+"""
+
+# One CPU may be busy with all runners: nobody shall run into the deadline.
+_PULL = '"$WHEELFERRY" pull --deadline=10m --strict'
+_PROMOTE = '"$WHEELFERRY" promote --strict'
+_INIT = '"$WHEELFERRY" init "$SHARE/store"'
+
+WAYS = (
+    Way(name=Name.NO_SHARING, id="none"),
+    Way(name=Name.SHARED_CACHE, id="shared", cache="$SHARE/cache"),
+    Way(
+        name=Name.RSYNC,
+        id="rsync",
+        before=_FETCH_ALL.format(copy=_RSYNC),
+        after=_STORE_ALL.format(copy=_RSYNC),
+    ),
+    Way(
+        name=Name.CP,
+        id="cp",
+        before=_FETCH_ALL.format(copy=_CP),
+        after=_STORE_ALL.format(copy=_CP),
+    ),
+    Way(name=Name.TAR, id="tar", before=_EXTRACT, after=_UPLOAD),
+    Way(name=Name.PROXY, id="proxy", service=Service.PROXY),
+    Way(name=Name.WHOLE, id="wheelferry", begin=_INIT, before=_PULL, after=_PROMOTE),
+    Way(
+        name=Name.LOCK,
+        id="lock",
+        begin=_INIT,
+        before=f'{_PULL} --project "$WORK"',
+        after=_PROMOTE,
+    ),
+    Way(
+        name=Name.FLOOR,
+        id="floor",
+        prepare=_UNPACK_ASIDE,
+        before=_READ_AND_WRITE,
+        after=_UPLOAD,
+        scenarios=frozenset({Scenario.JOINS}),
+    ),
+)
+BY_ID = {way.id: way for way in WAYS}
