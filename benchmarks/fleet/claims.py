@@ -5,7 +5,7 @@ if a job of that way failed; it is not measured if what it is compared with is n
 """
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -77,7 +77,7 @@ class Claim:
         case = site.case(self.scenario)
         ours = case.way(way)
         if self.needs_nfs and not site.is_nfs:
-            return Outcome.NOT_MEASURED, "no NFS here"
+            return Outcome.NOT_MEASURED, "no NFS"
         if not ours.samples:
             return Outcome.NOT_MEASURED, ""
         if ours.failed:
@@ -278,16 +278,25 @@ def judge_site(site: Site) -> list[Verdict]:
     return [claim.about(site, way) for claim in CLAIMS for way in ways]
 
 
-def render(verdicts: Sequence[Verdict]) -> str:
+def render(site: Site) -> str:
     """Return a Markdown table: claims, and what came out for each way."""
+    claims = [claim for claim in CLAIMS if site.is_nfs or not claim.needs_nfs]
+    verdicts = judge_site(site)
     ways = list(dict.fromkeys(verdict.way for verdict in verdicts))
-    rows: dict[str, list[str]] = {}
-    for verdict in verdicts:
-        bold = "**" if verdict.outcome is Outcome.MISSED else ""
-        words = [f"{bold}{verdict.outcome}{bold}", verdict.figures]
-        if verdict.outcome is Outcome.TOLD:
-            del words[0]
-        rows.setdefault(verdict.claim, []).append(": ".join(filter(None, words)))
-    return table(
-        ("what must come out", *ways), [(claim, *row) for claim, row in rows.items()]
-    )
+    rows = [
+        (claim.text, *(_say(one) for one in verdicts if one.claim == claim.text))
+        for claim in claims
+    ]
+    text = table(("what must come out", *ways), rows)
+    left = [claim.text for claim in CLAIMS if claim not in claims]
+    if not left:
+        return text
+    return f"{text}\n\n{Outcome.NOT_MEASURED.capitalize()}, for want of NFS: {'; '.join(left)}."
+
+
+def _say(verdict: Verdict) -> str:
+    if verdict.outcome is Outcome.TOLD:
+        return verdict.figures
+    bold = "**" if verdict.outcome is Outcome.MISSED else ""
+    outcome = f"{bold}{verdict.outcome}{bold}"
+    return ": ".join(filter(None, (outcome, verdict.figures)))

@@ -90,12 +90,11 @@ class Check:
         return self.predicted_s / self.measured_s - 1
 
 
-def check(before: Sequence[Sample], after: Sequence[Sample]) -> list[Check]:
+def check(old: Site, new: Site) -> list[Check]:
     """Predict each way's time from one network for another, on which it was measured.
 
-    Both have to be of one place; ways and scenarios that only one has are left out.
+    Ways and scenarios that only one of them has are left out.
     """
-    [old], [new] = make_sites(before), make_sites(after)
     if old.network is None or new.network is None:
         return []
     return [
@@ -112,10 +111,27 @@ def check(before: Sequence[Sample], after: Sequence[Sample]) -> list[Check]:
     ]
 
 
-def render_check(checks: Sequence[Check], old: Network, new: Network) -> str:
-    """Return a Markdown table of predictions beside what was measured."""
+def render_checks(before: Sequence[Sample], after: Sequence[Sample]) -> str:
+    """Return Markdown: predictions from one run beside what the other measured.
+
+    Each network of the first is held against each other network of the second in the
+    same place.
+    """
+    parts = []
+    for old in make_sites(before):
+        for new in make_sites(after):
+            if old.place == new.place and old.network != new.network:
+                parts += [
+                    f"### {old}: the model, checked against {new.network}",
+                    "Whole jobs, in seconds; the error is relative to what was measured.",
+                    _render_checks(check(old, new)),
+                ]
+    return "\n\n".join(parts)
+
+
+def _render_checks(checks: Sequence[Check]) -> str:
     return table(
-        ("scenario", "way", f"{old}: s", f"{new}: model, s", "measured, s", "error"),
+        ("scenario", "way", "from", "predicted", "measured", "error"),
         [
             (
                 one.scenario,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from benchmarks.fleet import claims
 from benchmarks.fleet.group import NONE, Case, Jobs, Site, find_main, make_sites
 from benchmarks.fleet.names import OURS, Scenario, Way
-from benchmarks.fleet.sample import Sample, Share
+from benchmarks.fleet.sample import Sample
 from benchmarks.measure import MEGABYTE, spread, table
 
 _SHOWN_OPS = 3
@@ -33,7 +33,7 @@ def summary(samples: Sequence[Sample]) -> str:
 def _render_site(site: Site) -> str:
     parts = [
         f"### {site}",
-        claims.render(claims.judge_site(site)),
+        claims.render(site),
         _READY,
         _overview(site),
     ]
@@ -54,7 +54,9 @@ def _overview(site: Site) -> str:
 
 def _times(case: Case, jobs: Jobs) -> str:
     times = jobs.times(case.way(case.base), lambda job: job.ready_s)
-    return spread(times) if times else NONE
+    if not times:
+        return NONE
+    return spread(times, 1 if statistics.median(times) >= 10 else 2)
 
 
 def _describe(case: Case) -> str:
@@ -79,10 +81,9 @@ def _costs(case: Case, site: Site) -> str:
     """Return what each way cost, in one scenario."""
     columns = [*_COLUMNS, *(_NFS_COLUMNS if site.is_nfs else ())]
     rows = [
-        (way, _times(case, jobs), *(cell(jobs) for _, cell in columns))
-        for way, jobs in case.ways.items()
+        (way, *(cell(jobs) for _, cell in columns)) for way, jobs in case.ways.items()
     ]
-    return table(("way", f"times {case.base}", *(name for name, _ in columns)), rows)
+    return table(("way", *(name for name, _ in columns)), rows)
 
 
 def _seconds(of: Callable[[Sample], float]) -> Callable[[Jobs], str]:
@@ -92,16 +93,9 @@ def _seconds(of: Callable[[Sample], float]) -> Callable[[Jobs], str]:
     return cell
 
 
-def _sum(of: Callable[[Sample], float], unit: float = 1) -> Callable[[Jobs], str]:
+def _sum(of: Callable[[Sample], float]) -> Callable[[Jobs], str]:
     def cell(jobs: Jobs) -> str:
-        return _number(jobs.total(of), unit)
-
-    return cell
-
-
-def _of_share(of: Callable[[Share], float], unit: float = 1) -> Callable[[Jobs], str]:
-    def cell(jobs: Jobs) -> str:
-        return _number(jobs.shared(of), unit)
+        return _number(jobs.total(of))
 
     return cell
 
@@ -129,18 +123,21 @@ def _moved(jobs: Jobs) -> str:
     return f"{_number(read, MEGABYTE)} / {_number(written, MEGABYTE)}"
 
 
-def _largest_ops(jobs: Jobs) -> str:
-    """Return the operations that occurred most, such as `90 OPEN, 12 READ`."""
+def _rpcs(jobs: Jobs) -> str:
+    """Return all RPCs, and what occurred most, such as `102: 90 OPEN, 12 READ`."""
+    count = jobs.shared(lambda share: share.rpc_count)
+    if not count:
+        return _number(count)
     ops: Counter[str] = Counter()
     for share in jobs.shares:
         ops.update(share.rpcs)
     rounds = len(jobs.rounds)
-    return (
-        ", ".join(
-            f"{count / rounds:,.0f} {op}" for op, count in ops.most_common(_SHOWN_OPS)
-        )
-        or NONE
-    )
+    most = [f"{n / rounds:,.0f} {op}" for op, n in ops.most_common(_SHOWN_OPS)]
+    return f"{_number(count)}: {', '.join(most)}"
+
+
+def _locks(jobs: Jobs) -> str:
+    return _number(jobs.shared(lambda share: share.rpcs.get("LOCK", 0)))
 
 
 _COLUMNS: Sequence[tuple[str, Callable[[Jobs], str]]] = (
@@ -154,9 +151,8 @@ _COLUMNS: Sequence[tuple[str, Callable[[Jobs], str]]] = (
 )
 _NFS_COLUMNS: Sequence[tuple[str, Callable[[Jobs], str]]] = (
     ("NFS read / written, MB", _moved),
-    ("RPCs", _of_share(lambda share: share.rpc_count)),
-    ("most of them", _largest_ops),
-    ("`LOCK` RPCs", _of_share(lambda share: share.rpcs.get("LOCK", 0))),
+    ("RPCs", _rpcs),
+    ("`LOCK` RPCs", _locks),
 )
 
 
@@ -191,12 +187,12 @@ def _say_ready(site: Site) -> str:
     }
     if ours not in times:
         return ""
-    others = [f"{way} {times[way]:.1f}" for way in times if way != ours]
-    beside = f" ({', '.join(others)})" if others else ""
+    others = [f"{way} {times[way]:.1f} times" for way in times if way != ours]
+    beside = f" The others: {', '.join(others)}." if others else ""
     return (
-        f"A runner that joins a warm fleet ({site}) is ready after {times[ours]:.1f} "
-        "times what reading the same bytes from one file, writing the same files and "
-        f"`uv sync` take{beside}."
+        f"A runner that joins a warm fleet ({site}) can start its job after "
+        f"{times[ours]:.1f} times the floor, which is to read the same bytes from one "
+        f"file, write the same files and `uv sync`.{beside}"
     )
 
 
@@ -212,7 +208,7 @@ def _say_rpcs(site: Site) -> str:
         if (many := case.way(way).shared(lambda share: share.rpc_count)) is not None
     ]
     beside = f" ({', '.join(others)})" if others else ""
-    return f"That takes {few:,.0f} RPCs of NFS{beside}."
+    return f"It sends {few:,.0f} RPCs to the file server{beside}."
 
 
 def _say_fleet(site: Site) -> str:
