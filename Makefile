@@ -36,7 +36,7 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
@@ -44,7 +44,7 @@ clean:
 	  .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Two stamps, so that the demo does not wait for linters.
+# Three stamps: the demo does not wait for linters, nor the tests for what draws plots.
 $(VENV)/.demo: pyproject.toml | $(VENV)/pyvenv.cfg
 	@echo 'installing wheelferry into $(VENV)'
 	@$(PIP) install --editable '.[demo]'
@@ -54,6 +54,11 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/pyvenv.cfg
 	@echo 'installing wheelferry, test tools and linters into $(VENV)'
 	@$(PIP) install --editable '.[demo,test,lint]'
 	@touch $(VENV)/.demo $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@echo 'installing what draws plots into $(VENV)'
+	@$(PIP) install --editable '.[bench]'
+	@touch $@
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -42,11 +42,8 @@ class Verdict:
     figures: str
 
 
-@dataclass(frozen=True, slots=True)
 class Missing(Exception):
-    """What a claim is about was not measured."""
-
-    what: str
+    """What a claim rests on was not measured; the message says what."""
 
 
 Finding = tuple[Outcome, str]
@@ -85,7 +82,7 @@ class Claim:
         try:
             return self.judge(case, ours)
         except Missing as missing:
-            return Outcome.NOT_MEASURED, missing.what
+            return Outcome.NOT_MEASURED, str(missing)
 
 
 def _need(case: Case, way: Way) -> Jobs:

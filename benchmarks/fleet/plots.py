@@ -28,7 +28,7 @@ _WIDTH, _ROW, _REST = 8.3, 0.27, 1.0  # inches
 _BAR = 0.62  # of a row
 _ROOM = 1.25  # of the longest bar, for the label behind it
 _NONE_AT = 0.3  # on a logarithmic axis
-_TICKS = {1: "1", 100: "100", 10_000: "10,000", 1_000_000: "1,000,000"}
+_TICKS = {1: "1", 100: "100", 10_000: "10k", 1_000_000: "1M"}
 _BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1}
 
 
@@ -197,7 +197,8 @@ def _dot(axes: "Axes", row: int, way: str, count: float) -> None:
     """Draw a count on a logarithmic axis, on which a bar would have no beginning."""
     colour = _colours(way)[0]
     at = max(count, _NONE_AT)
-    axes.plot([at], [row], "o", color=colour, fillstyle="full" if count else "none")
+    fill = "full" if count else "none"
+    axes.plot([at], [row], "o", color=colour, fillstyle=fill, clip_on=False)
     axes.annotate(
         f"{count:,.0f}",
         (at, row),

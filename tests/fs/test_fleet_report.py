@@ -1,0 +1,115 @@
+"""Reports and plots of a saved run."""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.fleet import report
+from benchmarks.fleet.names import Scenario, Way
+from benchmarks.fleet.sample import Sample, load_samples
+from tests.support.jobs import in_folder, make_run
+
+# Of the made-up run, to be quick.
+FEW = [
+    job
+    for job in make_run()
+    if job.way in {Way.FLOOR, Way.WHOLE, Way.NO_SHARING}
+    and job.round == 0
+    and job.scenario in {Scenario.WARM, Scenario.JOINS}
+]
+
+
+def save(path: Path, samples: Sequence[Sample]) -> Path:
+    """Write a run, as a benchmark does."""
+    path.write_text(json.dumps({"samples": [job.encode() for job in samples]}))
+    return path
+
+
+def make_report(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    """Run the command line."""
+    monkeypatch.setattr("sys.argv", ["report", *map(str, words)])
+    report.main()
+
+
+def test_saved_run_is_loaded_as_it_was(tmp_path: Path) -> None:
+    """Every sample comes back."""
+    assert load_samples(save(tmp_path / "run.json", FEW)) == FEW
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"samples": [{"way": "rsync"}]}', "[]"])
+def test_other_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    """The error names the file."""
+    path = tmp_path / "other.json"
+    path.write_text(text)
+
+    with pytest.raises(ValueError, match=r"other\.json holds no samples of a fleet"):
+        load_samples(path)
+
+
+def test_report_models_another_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `--rtt-ms` its prediction follows the tables."""
+    run = save(tmp_path / "run.json", FEW)
+
+    make_report(monkeypatch, run, "--rtt-ms", "20")
+
+    out = capsys.readouterr().out
+    assert "| what must come out |" in out
+    assert "### guest, RTT 1 ms, 1 Gbit/s: the model for RTT 20 ms, 1 Gbit/s" in out
+
+
+def test_report_replaces_the_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between its marks, and nothing around them."""
+    run, readme = save(tmp_path / "run.json", FEW), tmp_path / "README.md"
+    marks = "<!-- begin fleet-summary -->\n{}<!-- end fleet-summary -->"
+    readme.write_text(f"before\n{marks.format('old')}\nafter\n")
+
+    make_report(monkeypatch, run, "--summary", readme)
+
+    text = readme.read_text()
+    assert text.startswith("before\n<!-- begin fleet-summary -->\nA runner that joins")
+    assert text.endswith("16 builds.\n<!-- end fleet-summary -->\nafter\n")
+    assert capsys.readouterr().out
+
+
+def test_plots_are_whole_and_the_same_each_time(tmp_path: Path) -> None:
+    """PNG and SVG of each; drawn twice they have the same bytes."""
+    pytest.importorskip("matplotlib", reason="no matplotlib; `make .venv/.bench`")
+    from benchmarks.fleet import plots
+
+    once = plots.draw(FEW, tmp_path / "once")
+    twice = plots.draw(FEW, tmp_path / "twice")
+
+    assert [path.name for path in once] == [
+        f"fleet-{name}.{ending}"
+        for name in ("new-runner", "operations", "bytes")
+        for ending in ("png", "svg")
+    ]
+    for path, other in zip(once, twice, strict=True):
+        content = path.read_bytes()
+        assert content == other.read_bytes(), path.name
+        if path.suffix == ".png":
+            assert content.startswith(b"\x89PNG\r\n\x1a\n")
+            assert content.endswith(b"IEND\xaeB`\x82")
+        else:
+            assert ET.fromstring(content).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_plots_show_only_what_was_measured(tmp_path: Path) -> None:
+    """Without a kernel that counts there is no plot of RPCs; without samples, none."""
+    pytest.importorskip("matplotlib", reason="no matplotlib; `make .venv/.bench`")
+    from benchmarks.fleet import plots
+
+    warm = [job for job in in_folder(FEW) if job.scenario == Scenario.WARM]
+
+    assert [path.name for path in plots.draw(warm, tmp_path / "warm")] == [
+        "fleet-bytes.png",
+        "fleet-bytes.svg",
+    ]
+    assert plots.draw([], tmp_path / "none") == []
