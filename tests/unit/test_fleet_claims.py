@@ -91,8 +91,8 @@ def test_times_are_compared_within_a_round() -> None:
         for number, slower in enumerate((1.0, 10.0, 100.0))
         for way, seconds in ((Way.WHOLE, 3.0), (Way.FLOOR, 2.5))
     ]
-    # Without its first and quickest round.
-    del samples[0]
+    # Neither has a round that the other lacks to be compared in.
+    del samples[0], samples[-1]
 
     verdict = judge(samples, FLOOR)
 
@@ -212,13 +212,24 @@ def test_cold_fleet_tells_what_it_built_again() -> None:
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)
 def test_claim_is_not_measured_alone(claim: claims.Claim) -> None:
-    """Without the way that it is compared with, and without its scenario."""
-    alone = [job(Way.LOCK, claim.scenario, share=None)]
-    nowhere = [job(Way.LOCK, scenario="something else")]
+    """Without the way that it is compared with, it says what is missing."""
+    alone = job(Way.LOCK, claim.scenario, share=None)
+    [site] = make_sites([alone, job(Way.LOCK, scenario="something else")])
 
-    for samples in (alone, nowhere):
-        [site] = make_sites([*samples, job(Way.FLOOR, scenario="something else")])
-        assert claim.about(site, Way.LOCK).outcome is NOT_MEASURED
+    verdict = claim.about(site, Way.LOCK)
+
+    assert verdict.outcome is NOT_MEASURED
+    assert verdict.figures.startswith("no ")
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)
+def test_claim_is_not_measured_without_its_scenario(claim: claims.Claim) -> None:
+    """Then nothing is missing but all of it."""
+    [site] = make_sites([job(Way.LOCK, scenario="something else")])
+
+    verdict = claim.about(site, Way.LOCK)
+
+    assert (verdict.outcome, verdict.figures) == (NOT_MEASURED, "")
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)

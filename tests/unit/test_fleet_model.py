@@ -65,7 +65,9 @@ def test_check_tells_the_error_of_each_way() -> None:
     """A prediction of 6 s where 5 s were then measured is 20 % too long."""
     then = replace(JOB, network=FAR, before_s=3.0)
     other = replace(JOB, way=Way.RSYNC)
-    [old], [new] = make_sites([JOB, other]), make_sites([then])
+    uncounted = replace(JOB, way=Way.PROXY, share=None)
+    [old] = make_sites([JOB, other, uncounted])
+    [new] = make_sites([then, replace(uncounted, network=FAR)])
 
     [check] = model.check(old, new)
 
