@@ -6,6 +6,7 @@ RPCs and bytes are what the kernels of the machines counted.
 
 import compileall
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from pathlib import Path
 
 from benchmarks.fleet.place import Ran, Runner
 from tests.nfs import rig
-from tests.nfs.rig.needs import PATH
 
 RTT_MS = 0.7
 MBIT = 1000.0
@@ -22,7 +22,9 @@ MEMORY = "5G"
 DISK_SIZE = "2G"
 """Of the file server: a cache of 400 MB, and the same once more."""
 
+_ROOT = Path(__file__).parents[2]
 _SHELL_S = 600.0
+_FIRST_PORT = 8101
 _LOOKUPS = 200
 _READ_MIB = 64
 
@@ -62,10 +64,8 @@ class GuestRunner:
         self._machine = machine
 
     def start(self, argv: Sequence[str], *, env: Mapping[str, str]) -> GuestRunning:
-        """Start a command, with nothing in its environment but `env` and `PATH`."""
-        variables = {"PATH": PATH, **env}
-        settings = [f"{name}={value}" for name, value in variables.items()]
-        return GuestRunning(self._machine.start("env", "-i", *settings, *argv))
+        """Start a command, with `env` and the guest's `PATH`, `HOME` and `LC_ALL`."""
+        return GuestRunning(self._machine.start(*argv, env=env))
 
     def shell(self, script: str) -> str:
         """Run a script, which has to succeed and is not measured; return its output."""
@@ -97,24 +97,17 @@ class GuestPlace:
     Args:
         site: The guest's machines.
         index_proxies: One per runner.
-        rtt_ms: Of the cable between a runner and the server; 0 for none added.
-        mbit: What the cable of a runner carries in a second, in each direction.
 
     Attributes:
-        seen: What a runner saw of that.
+        network: As `reshape` made it, and as it was seen; empty before.
+        seen: The same in figures; None before.
     """
 
     name = "guest"
-    seen: Seen
+    network = ""
+    seen: Seen | None = None
 
-    def __init__(
-        self,
-        site: rig.Site,
-        index_proxies: Sequence[str],
-        *,
-        rtt_ms: float = RTT_MS,
-        mbit: float = MBIT,
-    ) -> None:
+    def __init__(self, site: rig.Site, index_proxies: Sequence[str]) -> None:
         self._site = site
         self._machines = site.runners[: len(index_proxies)]
         self._export: rig.Export | None = None
@@ -122,21 +115,21 @@ class GuestPlace:
             GuestRunner(machine, proxy)
             for machine, proxy in zip(self._machines, index_proxies, strict=True)
         ]
-        # An installed program has its byte code, too.
-        compileall.compile_dir(Path(__file__).parents[2] / "src", quiet=1)
-        self.network = ""
-        self.reshape(rtt_ms=rtt_ms, mbit=mbit)
 
     def reshape(self, *, rtt_ms: float, mbit: float) -> None:
-        """Have another network from now on, and look at it; no share may be there."""
+        """Have another network from now on, and look at it; no share may be there.
+
+        Args:
+            rtt_ms: What the cable of a runner adds to a round trip.
+            mbit: What it carries in a second, in each direction.
+        """
         for machine in self._machines:
             machine.shape(delay_ms=rtt_ms / 2, rate=f"{mbit:g}mbit")
         with self.new_share("probe"):
-            self.seen = self._look()
+            seen = self.seen = self._look()
         self.network = (
-            f"RTT {rtt_ms:g} ms, {mbit / 1000:g} Gbit/s (a LOOKUP took"
-            f" {self.seen.rtt_s * 1000:.2f} ms, {self.seen.read_bytes_s / 1e6:.0f} MB/s"
-            " were read)"
+            f"RTT {rtt_ms:g} ms, {mbit / 1000:g} Gbit/s"
+            f" (seen: {seen.rtt_s * 1000:.2f} ms, {seen.read_bytes_s / 1e6:.0f} MB/s)"
         )
 
     @contextmanager
@@ -165,10 +158,45 @@ class GuestPlace:
         names = f"for n in $(seq {_LOOKUPS}); do [ ! -e {machine.share}/$n ]; done"
         looked = machine.run("sh", "-c", names).traffic
         file = f"{machine.share}/file"
-        machine.shell(f"head -c {_READ_MIB}M /dev/urandom >{file}")
+        machine.shell(f"head -c {_READ_MIB}M /dev/zero >{file}")
         machine.remount()
         read = machine.run("dd", f"if={file}", "of=/dev/null", "bs=1M")
         return Seen(
             rtt_s=looked.waited_s / looked.rpcs,
             read_bytes_s=read.traffic.bytes_read / read.wall_s,
         )
+
+
+@contextmanager
+def open_guest(
+    wheels: Path, *, runners: int, rtt_ms: float = RTT_MS, mbit: float = MBIT
+) -> Iterator[GuestPlace]:
+    """Boot a guest with so many runners, and an index of a folder on its server."""
+    # An installed program has its byte code, too.
+    compileall.compile_dir(_ROOT / "src", quiet=1)
+    with (
+        rig.Site.open(runners=runners, memory=MEMORY, disk_size=DISK_SIZE) as site,
+        serve_index(site.server, wheels, clients=runners) as proxies,
+    ):
+        place = GuestPlace(site, proxies)
+        place.reshape(rtt_ms=rtt_ms, mbit=mbit)
+        yield place
+
+
+@contextmanager
+def serve_index(
+    machine: rig.Machine, wheels: Path, *, clients: int
+) -> Iterator[list[str]]:
+    """Run the index of a folder on a machine; yield a URL for each client."""
+    ports = [str(_FIRST_PORT + number) for number in range(clients)]
+    running = machine.start(
+        *(sys.executable, "-m", "benchmarks.fleet.index", machine.ip, str(wheels)),
+        *ports,
+        env={"PYTHONPATH": f"{_ROOT / 'src'}:{_ROOT}"},
+    )
+    try:
+        running.wait_for("ready")
+        yield [f"http://{machine.ip}:{port}" for port in ports]
+    finally:
+        running.kill()
+        running.wait()

@@ -4,15 +4,18 @@ A request is a JSON object in a file of the directory that both sides see, and t
 name on a serial line, which would lose what is longer than 4 KiB; an answer is a line of
 JSON.  Only the standard library, and nothing of this package: it runs alone in the guest.
 
-    {"op": "spawn", "argv": [...], "env": {...}, "cwd": "/", "name": "7", "stats": pid}
+    {"op": "spawn", "argv": [...], "env": {...}, "cwd": "/", "name": "7", "machine": pid}
         -> {"pid": 123, "name": "7"}, and at the end {"exit": 0, "name": "7", "wall_s": 1.5,
         "peak_bytes": 20000000, "network_bytes": 3000}
     {"op": "kill", "name": "7", "number": 9} -> {"killed": "7"}
 
-Output goes to files in the same directory: `7.out`, `7.err`, and the text of /proc/pid/mountstats before and after, `7.before` and `7.after`.
+The command runs in the namespaces of the process `machine`, if there is one.  Output goes
+to files in the same directory: `7.out`, `7.err`, and the text of that process's mountstats
+before and after, `7.before` and `7.after`.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import selectors
@@ -20,12 +23,15 @@ import signal
 import subprocess
 import time
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 LINE = "/dev/ttyS0"
 OUT = Path("/run/out")
+LIBC = ctypes.CDLL(None, use_errno=True)
+NAMESPACES = ("net", "uts", "mnt")
+CLONE_FS = 0x200
 # Lines that change by themselves.
 MOVING = ("age:", "xprt:")
 
@@ -52,6 +58,29 @@ def still(text: str) -> list[str]:
     return [line for line in lines if not line.lstrip().startswith(MOVING)]
 
 
+@contextlib.contextmanager
+def on_machine(pid: int) -> Iterator[None]:
+    """Be in the namespaces of a process for a `with` block.
+
+    Quicker than nsenter, which would be one more program to start.
+    """
+    with contextlib.ExitStack() as stack:
+        here, there = (
+            [stack.enter_context(Path(f"/proc/{p}/ns/{n}").open()) for n in NAMESPACES]
+            for p in ("self", pid)
+        )
+        stack.callback(enter, here)
+        enter(there)
+        yield
+
+
+def enter(namespaces: Sequence[IO[str]]) -> None:
+    """Have other namespaces, and the root and working directory of the last one."""
+    for namespace in namespaces:
+        if LIBC.setns(namespace.fileno(), 0):
+            raise OSError(ctypes.get_errno(), f"cannot enter {namespace.name}")
+
+
 def read_network(pid: int) -> int:
     """Return what a network namespace has received and sent by its cable, in bytes."""
     for line in Path(f"/proc/{pid}/net/dev").read_text().splitlines():
@@ -67,7 +96,7 @@ class Started(NamedTuple):
 
     name: str
     start_s: float
-    stats: int | None
+    machine: int | None
     network_bytes: int
 
 
@@ -86,6 +115,8 @@ class Agent:
     def __init__(self) -> None:
         self._fd = os.open(LINE, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self._fd)
+        # PID 1 shares its root with kernel threads, and so may not enter a mount namespace.
+        LIBC.unshare(CLONE_FS)
         self._wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, self._reap)
@@ -130,17 +161,18 @@ class Agent:
         env: dict[str, str],
         cwd: str,
         name: str,
-        stats: int | None,
+        machine: int | None,
     ) -> dict[str, Any]:
         network_bytes = 0
-        if stats:
-            (OUT / f"{name}.before").write_text(read_stats(stats))
-            network_bytes = read_network(stats)
-        start_s = time.monotonic()
+        if machine:
+            (OUT / f"{name}.before").write_text(read_stats(machine))
+            network_bytes = read_network(machine)
         with (
             (OUT / f"{name}.out").open("wb") as out,
             (OUT / f"{name}.err").open("wb") as err,
+            on_machine(machine) if machine else contextlib.nullcontext(),
         ):
+            start_s = time.monotonic()
             process = subprocess.Popen(
                 argv,
                 env=env,
@@ -150,7 +182,7 @@ class Agent:
                 stderr=err,
                 start_new_session=True,
             )
-        self._running[process.pid] = Started(name, start_s, stats, network_bytes)
+        self._running[process.pid] = Started(name, start_s, machine, network_bytes)
         process.returncode = 0  # PID 1 reaps it, as it does everybody's orphans
         return {"pid": process.pid, "name": name}
 
@@ -178,10 +210,9 @@ class Agent:
             if (started := self._running.pop(end.pid, None)) is None:
                 continue  # somebody's orphan
             network_bytes = 0
-            if started.stats:
-                stats = read_stats(started.stats)
-                (OUT / f"{started.name}.after").write_text(stats)
-                network_bytes = read_network(started.stats) - started.network_bytes
+            if pid := started.machine:
+                (OUT / f"{started.name}.after").write_text(read_stats(pid))
+                network_bytes = read_network(pid) - started.network_bytes
             self._say(
                 {
                     "exit": os.waitstatus_to_exitcode(end.status),

@@ -145,12 +145,12 @@ class Guest:
         *,
         env: Mapping[str, str] | None = None,
         cwd: str = "/",
-        stats: int | None = None,
+        machine: int | None = None,
     ) -> tuple[str, int]:
         """Start a command; return its name for `wait`, and its process id.
 
-        With `stats`, a process of a mount namespace, its NFS counters are read before
-        and after.
+        With `machine`, it runs in the namespaces of that process, whose NFS counters are
+        read before and after.
         """
         self._number += 1
         name = str(self._number)
@@ -160,7 +160,7 @@ class Guest:
             env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(env or {})},
             cwd=cwd,
             name=name,
-            stats=stats,
+            machine=machine,
         )
         return name, answer["pid"]
 

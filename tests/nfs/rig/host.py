@@ -150,7 +150,7 @@ class Host:
             [*(who if user else []), *argv],
             env={"HOME": home, "USER": user or "root", **(env or {})},
             cwd=cwd,
-            stats=1,
+            machine=1,
         )
         return Running(self.guest, name, SHARE)
 

@@ -172,16 +172,17 @@ class Machine:
         umask: int | None = None,
     ) -> Running:
         """Start a command; `user` is `uid:gid`, root by default."""
-        prefix = [*self.prefix, "env", "-C", cwd]
+        prefix: list[str] = []
         if umask is not None:
-            prefix += ["sh", "-c", f'umask {umask:o}; exec "$@"', "sh"]
+            prefix = ["sh", "-c", f'umask {umask:o}; exec "$@"', "sh"]
         if user:
             uid, _, gid = user.partition(":")
             prefix += ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
         name, _ = self.guest.spawn(
             [*prefix, *argv],
             env={"HOME": f"{LOCAL}/home", **(env or {})},
-            stats=self._holder,
+            cwd=cwd,
+            machine=self._holder,
         )
         return Running(self.guest, name, SHARE)
 
@@ -297,8 +298,8 @@ class Server(Machine):
         """End an export that nobody mounts any more, and free what it has on the disk."""
         del self._exports[export.path]
         self._apply()
-        self.shell(
-            f"umount {export.path}; rmdir {export.path};"
+        self.shell(  # -l: nfsd lets go of it a moment later
+            f"umount -l {export.path}; rmdir {export.path};"
             f" rm -rf /disk/{export.name}; fstrim /disk"
         )
 
