@@ -9,22 +9,24 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.fleet.network import Network
 from benchmarks.fleet.place import Ran, Runner
 from tests.nfs import rig
 
-RTT_MS = 0.7
-MBIT = 1000.0
+NETWORK = Network(rtt_ms=0.7, mbit=1000)
+"""Of an office: what the guest has, unless told otherwise."""
 MEMORY = "5G"
 """Of the guest: four caches of 400 MB, four copies of them, and what is read by NFS."""
 DISK_SIZE = "2G"
-"""Of the file server: a cache of 400 MB, and the same once more."""
+"""Of the file server: a cache of 400 MB and the same once more, and what a proxy keeps."""
 
 _ROOT = Path(__file__).parents[2]
 _SHELL_S = 600.0
 _FIRST_PORT = 8101
+_SERVER_DISK = "/disk/local"
+_SERVER_SHARE = "/disk/share"
 _LOOKUPS = 200
 _READ_MIB = 64
 
@@ -53,13 +55,15 @@ class GuestRunning:
         self._running.kill(signal.SIGTERM)
 
 
-class GuestRunner:
-    """A machine of the guest: a disk in memory, and the share by NFS."""
+class GuestMachine:
+    """A machine of the guest, as `place.Runner` has it."""
 
-    def __init__(self, machine: rig.Runner, index_proxy: str) -> None:
+    def __init__(
+        self, machine: rig.Machine, *, share: str, local: str, index_proxy: str
+    ) -> None:
         self.name = machine.name
-        self.share = machine.share
-        self.local = machine.local
+        self.share = share
+        self.local = local
         self.index_proxy = index_proxy
         self._machine = machine
 
@@ -74,21 +78,9 @@ class GuestRunner:
         return ran.stdout
 
     def forget(self) -> None:
-        """Mount the share anew."""
-        self._machine.remount()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What the network turned out to be, for one runner alone.
-
-    Attributes:
-        rtt_s: From sending a LOOKUP to its answer.
-        read_bytes_s: Content of a large file, in a second.
-    """
-
-    rtt_s: float
-    read_bytes_s: float
+        """Mount the share anew, where it is mounted; no program may be using it."""
+        if isinstance(self._machine, rig.Runner):
+            self._machine.remount()
 
 
 class GuestPlace:
@@ -96,64 +88,67 @@ class GuestPlace:
 
     Args:
         site: The guest's machines.
-        index_proxies: One per runner.
+        proxies: One per runner, and at the end that of the server.
 
     Attributes:
-        network: As `reshape` made it, and as it was seen; empty before.
-        seen: The same in figures; None before.
+        network: What `reshape` made of it; None before.
+        seen: What a runner saw of that: RTT of a LOOKUP, and rate of reading a large file.
     """
 
-    name = "guest"
-    network = ""
-    seen: Seen | None = None
+    name: str = "guest"
+    network: Network | None = None
+    seen: Network | None = None
 
-    def __init__(self, site: rig.Site, index_proxies: Sequence[str]) -> None:
+    def __init__(self, site: rig.Site, proxies: Sequence[str]) -> None:
+        *runner_proxies, server_proxy = proxies
         self._site = site
-        self._machines = site.runners[: len(index_proxies)]
-        self._export: rig.Export | None = None
+        self._machines = site.runners[: len(runner_proxies)]
         self.runners: Sequence[Runner] = [
-            GuestRunner(machine, proxy)
-            for machine, proxy in zip(self._machines, index_proxies, strict=True)
+            GuestMachine(m, share=m.share, local=m.local, index_proxy=proxy)
+            for m, proxy in zip(self._machines, runner_proxies, strict=True)
         ]
+        site.server.shell(f"mkdir -p {_SERVER_DISK}")
+        self.server: Runner = GuestMachine(
+            site.server,
+            share=_SERVER_SHARE,
+            local=_SERVER_DISK,
+            index_proxy=server_proxy,
+        )
+        self.server_address = site.server.ip
 
-    def reshape(self, *, rtt_ms: float, mbit: float) -> None:
-        """Have another network from now on, and look at it; no share may be there.
+    def reshape(self, network: Network) -> None:
+        """Have such cables at the runners from now on, and look; no share may be there.
 
-        Args:
-            rtt_ms: What the cable of a runner adds to a round trip.
-            mbit: What it carries in a second, in each direction.
+        A cable delays and limits both directions; what the machines take is added.
         """
         for machine in self._machines:
-            machine.shape(delay_ms=rtt_ms / 2, rate=f"{mbit:g}mbit")
+            machine.shape(delay_ms=network.rtt_ms / 2, rate=f"{network.mbit:g}mbit")
         with self.new_share("probe"):
-            seen = self.seen = self._look()
-        self.network = (
-            f"RTT {rtt_ms:g} ms, {mbit / 1000:g} Gbit/s"
-            f" (seen: {seen.rtt_s * 1000:.2f} ms, {seen.read_bytes_s / 1e6:.0f} MB/s)"
-        )
+            self.seen = self._look()
+        self.network = network
 
     @contextmanager
     def new_share(self, name: str) -> Iterator[None]:
         """Have an empty share on all runners, for a `with` block."""
         server = self._site.server
-        export = self._export = server.export(name)
+        export = server.export(name)
+        server.shell(f"ln -s {export.path} {_SERVER_SHARE}")
         for machine in self._machines:
             machine.mount(export)
         server.end_grace()
         try:
             yield
         finally:
-            self._export = None
+            server.shell(f"rm {_SERVER_SHARE}")
             for machine in self._machines:
                 machine.unmount()
             server.remove(export)
 
     def share_bytes(self) -> int:
         """Return what the share holds now, as `du` counts apparent sizes."""
-        assert self._export, "there is no share now"
-        return int(self._site.server.shell(f"du -sb {self._export.path}").split()[0])
+        return int(self._site.server.shell(f"du -sbD {_SERVER_SHARE}").split()[0])
 
-    def _look(self) -> Seen:
+    def _look(self) -> Network:
         machine = self._machines[0]
         names = f"for n in $(seq {_LOOKUPS}); do [ ! -e {machine.share}/$n ]; done"
         looked = machine.run("sh", "-c", names).traffic
@@ -161,36 +156,36 @@ class GuestPlace:
         machine.shell(f"head -c {_READ_MIB}M /dev/zero >{file}")
         machine.remount()
         read = machine.run("dd", f"if={file}", "of=/dev/null", "bs=1M")
-        return Seen(
-            rtt_s=looked.waited_s / looked.rpcs,
-            read_bytes_s=read.traffic.bytes_read / read.wall_s,
+        return Network(
+            rtt_ms=round(looked.waited_s / looked.rpcs * 1000, 2),
+            mbit=round(read.traffic.bytes_read * 8 / read.wall_s / 1e6),
         )
 
 
 @contextmanager
 def open_guest(
-    wheels: Path, *, runners: int, rtt_ms: float = RTT_MS, mbit: float = MBIT
+    files: Path, *, runners: int, network: Network = NETWORK
 ) -> Iterator[GuestPlace]:
-    """Boot a guest with so many runners, and an index of a folder on its server."""
+    """Boot a guest with so many runners, and an index of `files` on its server."""
     # An installed program has its byte code, too.
     compileall.compile_dir(_ROOT / "src", quiet=1)
     with (
         rig.Site.open(runners=runners, memory=MEMORY, disk_size=DISK_SIZE) as site,
-        serve_index(site.server, wheels, clients=runners) as proxies,
+        serve_index(site.server, files, clients=runners + 1) as proxies,
     ):
         place = GuestPlace(site, proxies)
-        place.reshape(rtt_ms=rtt_ms, mbit=mbit)
+        place.reshape(network)
         yield place
 
 
 @contextmanager
 def serve_index(
-    machine: rig.Machine, wheels: Path, *, clients: int
+    machine: rig.Machine, files: Path, *, clients: int
 ) -> Iterator[list[str]]:
     """Run the index of a folder on a machine; yield a URL for each client."""
     ports = [str(_FIRST_PORT + number) for number in range(clients)]
     running = machine.start(
-        *(sys.executable, "-m", "benchmarks.fleet.index", machine.ip, str(wheels)),
+        *(sys.executable, "-m", "benchmarks.fleet.index", machine.ip, str(files)),
         *ports,
         env={"PYTHONPATH": f"{_ROOT / 'src'}:{_ROOT}"},
     )
