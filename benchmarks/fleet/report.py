@@ -6,6 +6,7 @@ of the documentation, and `--help` says what else there is.
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.document import replace_marked
@@ -16,7 +17,9 @@ from benchmarks.fleet.sample import Sample, load_samples
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what can be made of a run beside its tables."""
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw plots there")
+    parser.add_argument(
+        "--plots", type=_folder_of_plots, metavar="DIR", help="draw plots there"
+    )
     parser.add_argument(
         "--summary",
         type=Path,
@@ -24,6 +27,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="document to put a few sentences into, between its `fleet-summary` marks",
     )
     model.add_options(parser)
+
+
+def _folder_of_plots(text: str) -> Path:
+    """Return a folder; refuses it at once, and not when all is measured."""
+    if find_spec("matplotlib") is None:
+        raise argparse.ArgumentTypeError("there is no matplotlib; `make .venv/.bench`")
+    return Path(text)
 
 
 def make_report(samples: Sequence[Sample], args: argparse.Namespace) -> str:

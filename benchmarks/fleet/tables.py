@@ -67,6 +67,13 @@ def _describe(case: Case) -> str:
         f"{_count(rounds, 'round')} of {_count(jobs, 'job')} on "
         f"{_count(most.runners, 'runner')}; counts are sums over the jobs of a round."
     )
+    copied = [
+        way
+        for way, jobs in case.ways.items()
+        if any(job.has_copied for job in jobs.samples)
+    ]
+    if copied:
+        text += f" uv could not make hardlinks, and copied: {', '.join(copied)}."
     failures = [
         f"{way} ({jobs.failed} of {len(jobs.samples)})"
         for way, jobs in case.ways.items()

@@ -1,6 +1,7 @@
 """Reports and plots of a saved run."""
 
 import json
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,6 +77,18 @@ def test_report_replaces_the_summary(
     assert text.startswith("before\n<!-- begin fleet-summary -->\nA runner that joins")
     assert text.endswith("16 builds.\n<!-- end fleet-summary -->\nafter\n")
     assert capsys.readouterr().out
+
+
+def test_report_refuses_to_draw_without_matplotlib(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before it reads or measures anything, and says how to have it."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    with pytest.raises(SystemExit):
+        make_report(monkeypatch, tmp_path / "no.json", "--plots", tmp_path)
+
+    assert "no matplotlib; `make .venv/.bench`" in capsys.readouterr().err
 
 
 def test_plots_are_whole_and_the_same_each_time(tmp_path: Path) -> None:

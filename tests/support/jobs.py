@@ -44,6 +44,7 @@ BLANK = Sample(
     builds=0,
     lock_waits=0,
     has_failed=False,
+    has_copied=False,
     share=make_share(),
     share_bytes=100 * MB,
 )

@@ -84,6 +84,16 @@ def test_failed_round_is_left_out_and_told() -> None:
     assert row(text, "rsync")[1:] == ["–"] * 10  # noqa: RUF001
 
 
+def test_copies_are_told() -> None:
+    """A way in which uv cannot make hardlinks is named."""
+    samples = [BLANK, replace(BLANK, way=Way.SHARED_CACHE, has_copied=True)]
+
+    text = tables.render(samples)
+
+    assert "hardlinks" not in tables.render([BLANK])
+    assert "could not make hardlinks, and copied: uv's cache on the share. No" in text
+
+
 def test_folder_has_no_columns_of_nfs() -> None:
     """Where no kernel counts, nothing about RPCs is said."""
     text = tables.render(in_folder([BLANK]))
