@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.fleet import tables
+from benchmarks.fleet import report
 from benchmarks.fleet.course import Course
 from benchmarks.fleet.inputs import Inputs, default_folder, load_real
 from benchmarks.fleet.local import open_local
@@ -45,6 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="2 runners, 1 round, the most usual ways"
     )
     add_folder(parser)
+    report.add_options(parser)
 
 
 @contextmanager
@@ -78,7 +79,9 @@ def measure(args: argparse.Namespace) -> Report:
             jobs=args.jobs or (1 if args.quick else 3),
         )
         samples = course.run(args.rounds or (1 if args.quick else 3))
-    text = f"{inputs.describe()}; uv {course.uv}.\n\n{tables.render(samples)}"
+    text = (
+        f"{inputs.describe()}; uv {course.uv}.\n\n{report.make_report(samples, args)}"
+    )
     return Report(text=text, results={"samples": [each.encode() for each in samples]})
 
 

@@ -20,12 +20,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plots", type=_folder_of_plots, metavar="DIR", help="draw plots there"
     )
-    parser.add_argument(
-        "--summary",
-        type=Path,
-        metavar="FILE",
-        help="document to put a few sentences into, between its `fleet-summary` marks",
-    )
     model.add_options(parser)
 
 
@@ -37,7 +31,7 @@ def _folder_of_plots(text: str) -> Path:
 
 
 def make_report(samples: Sequence[Sample], args: argparse.Namespace) -> str:
-    """Return all that there is to say of a run; draw and write what was asked for."""
+    """Return all that there is to say of a run; draw plots if asked to."""
     parts = [tables.render(samples)]
     for site in make_sites(samples):
         network = model.find_network(args, site.network)
@@ -49,10 +43,6 @@ def make_report(samples: Sequence[Sample], args: argparse.Namespace) -> str:
             ]
     if args.plots is not None:
         plots.draw(samples, args.plots)
-    if args.summary is not None:
-        text = f"{tables.summary(samples)}\n"
-        document = args.summary.read_text()
-        args.summary.write_text(replace_marked(document, "fleet-summary", text))
     return "\n\n".join(parts)
 
 
@@ -68,12 +58,22 @@ def main() -> None:
         metavar="OTHER",
         help="a run on another network, to hold the model against",
     )
+    parser.add_argument(
+        "--summary",
+        type=Path,
+        metavar="FILE",
+        help="document to put a few sentences into, between its `fleet-summary` marks",
+    )
     add_options(parser)
     args = parser.parse_args()
     samples = load_samples(args.run)
     print(make_report(samples, args))
     if args.check is not None:
         print(f"\n{model.render_checks(samples, load_samples(args.check))}")
+    if args.summary is not None:
+        text = f"{tables.summary(samples)}\n"
+        document = args.summary.read_text()
+        args.summary.write_text(replace_marked(document, "fleet-summary", text))
 
 
 if __name__ == "__main__":
