@@ -76,6 +76,7 @@ def measure(args: argparse.Namespace) -> Report:
             uv=load_uv(args.uv) if args.uv else installed_uv(),
             ways=[BY_ID[name] for name in ids],
             scenarios=scenarios,
+            folder=default_folder(),
             jobs=args.jobs or (1 if args.quick else 3),
         )
         samples = course.run(args.rounds or (1 if args.quick else 3))

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+from benchmarks.fleet import proxy
 from benchmarks.fleet.index import Counts, read_counts
 from benchmarks.fleet.inputs import Inputs
 from benchmarks.fleet.machine import NOTHING, Did, Machine, wait_for_job
@@ -31,6 +33,7 @@ class Course:
         ways: In turns; each has all of a round at once, on a share of its own.
         scenarios: Which of them.
         jobs: How many jobs with nothing new a round has.
+        folder: Where a caching proxy is installed, once.
     """
 
     place: Place
@@ -39,6 +42,7 @@ class Course:
     ways: Sequence[Way]
     scenarios: Collection[Scenario]
     jobs: int
+    folder: Path
 
     def run(self, rounds: int) -> list[Sample]:
         """Measure so many rounds; another way begins each of them."""
@@ -68,9 +72,14 @@ class Course:
     def _machines(self, way: Way, name: str) -> Iterator[Sequence[Machine]]:
         with ExitStack() as stack:
             machines = []
+            url = ""
+            if way.has_proxy:
+                url = stack.enter_context(proxy.serve(self.place, self.folder))
             for runner in self.place.runners:
                 folder = f"{runner.local}/{name}"
-                machine = Machine(runner=runner, way=way, folder=folder, uv=self.uv)
+                machine = Machine(
+                    runner=runner, way=way, folder=folder, uv=self.uv, proxy_url=url
+                )
                 stack.callback(machine.remove)
                 machine.renew()
                 machines.append(machine)
@@ -83,13 +92,11 @@ class Course:
             if step.has_new_disks:
                 machine.renew()
             machine.check_out(self.inputs.projects[step.lock])
-        before = [read_counts(machine.runner) for machine in machines]
+        before = self._read_counts(machines)
         running = [machine.start() for machine in machines]
         dids = [wait_for_job(each, JOB_S) for each in running]
-        asked = [
-            read_counts(machine.runner).since(earlier)
-            for machine, earlier in zip(machines, before, strict=True)
-        ]
+        after = self._read_counts(machines)
+        asked = [now.since(then) for now, then in zip(after, before, strict=True)]
         share_bytes = self.place.share_bytes()
         return [
             self._make_sample(
@@ -102,6 +109,15 @@ class Course:
             )
             for machine, did, counts in zip(machines, dids, asked, strict=True)
         ]
+
+    def _read_counts(self, machines: Sequence[Machine]) -> list[Counts]:
+        """Return what each has asked for; what the proxy did, in even parts."""
+        proxied = Counts(0, 0)
+        if machines[0].way.has_proxy:
+            proxied = read_counts(self.place.server)
+        parts = proxied.split(len(machines))
+        mine = [read_counts(machine.runner) for machine in machines]
+        return [one.plus(part) for one, part in zip(mine, parts, strict=True)]
 
     def _make_sample(
         self,

@@ -45,6 +45,18 @@ class Counts(NamedTuple):
         requests, body_bytes = earlier
         return Counts(self.requests - requests, self.body_bytes - body_bytes)
 
+    def plus(self, other: "Counts") -> "Counts":
+        """Return both together."""
+        requests, body_bytes = other
+        return Counts(self.requests + requests, self.body_bytes + body_bytes)
+
+    def split(self, parts: int) -> "list[Counts]":
+        """Return so many even parts; the first ones have what is left over."""
+        return [
+            Counts(*(value // parts + (part < value % parts) for value in self))
+            for part in range(parts)
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class _Page:
@@ -72,6 +84,7 @@ def make_find(folder: Path) -> Find:
             json=render_json(name, dists), html=render_html(dists, hashes=True)
         )
         metadata |= {f"{d.filename}.metadata": d.metadata for d in dists if d.is_wheel}
+    pages[""] = _render_root(sorted(pages))
     files = {path.name: path for path in find_dists(folder)}
 
     def find(path: str, accept: str) -> Answer | None:
@@ -86,6 +99,18 @@ def make_find(folder: Path) -> Find:
         return None
 
     return find
+
+
+def _render_root(names: Sequence[str]) -> _Page:
+    """Return the page that lists all packages: proxies ask for it."""
+    projects = [{"name": name} for name in names]
+    links = "".join(f'<a href="/simple/{name}/">{name}</a>' for name in names)
+    return _Page(
+        json=json.dumps(
+            {"meta": {"api-version": "1.0"}, "projects": projects}
+        ).encode(),
+        html=f"<!DOCTYPE html><html><body>{links}</body></html>".encode(),
+    )
 
 
 class _Client:

@@ -75,7 +75,7 @@ class LocalRunning:
         return texts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LocalRunner:
     """A folder that stands for a machine."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from benchmarks.fleet.place import Runner, Running
 from benchmarks.fleet.sample import Share
@@ -68,12 +69,14 @@ class Machine:
         way: How it shares.
         folder: What stands for its disk.
         uv: The uv of its jobs.
+        proxy_url: Of the caching proxy, if there is one.
     """
 
     runner: Runner
     way: Way
     folder: str
     uv: Uv
+    proxy_url: str
 
     @property
     def work(self) -> str:
@@ -98,6 +101,8 @@ class Machine:
             "CACHE": self.cache,
             "WORK": self.work,
             "RUNNER": self.runner.name,
+            "NO_PROXY": urlsplit(self.proxy_url).hostname or "",
+            "PROXY_URL": self.proxy_url,
             "WHEELFERRY": find_wheelferry(),
             "WHEELFERRY_STORE_PATH": f"{self.runner.share}/store",
             "WHEELFERRY_RUNNER_NAME": self.runner.name,
@@ -121,6 +126,8 @@ class Machine:
 
     def remove(self) -> None:
         """Remove all that it has on its disk."""
+        if self.way.end:
+            self.shell(self.way.end)
         self.runner.shell(shlex.join(["rm", "-rf", self.folder]))
 
     def shell(self, script: str) -> str:
@@ -133,16 +140,22 @@ class Machine:
         self.runner.shell(
             f"rm -rf {self.work}; mkdir {self.work}; cp {project}/* {self.work}"
         )
+        if self.way.check_out:
+            self.shell(self.way.check_out)
 
     def start(self) -> Running:
         """Start a job."""
         sync = ["env", "-C", self.work, str(self.uv.binary), "sync", "--frozen"]
-        steps = {
-            "before": ["sh", "-euc", self.way.before] if self.way.before else [],
-            "sync": sync,
-            "after": ["sh", "-euc", self.way.after] if self.way.after else [],
-        }
-        order = [{"name": name, "argv": argv} for name, argv in steps.items() if argv]
+        settle, before, after = (
+            [{"name": name, "argv": ["sh", "-euc", script]}] if script else []
+            for name, script in (
+                ("settle", self.way.settle),
+                ("before", self.way.before),
+                ("after", self.way.after),
+            )
+        )
+        job = [*before, {"name": "sync", "argv": sync}, *after]
+        order = [*settle, *job, *settle]
         python = str(this_python().executable)
         argv = [python, "-I", "-S", str(_STEPS), json.dumps(order)]
         return self.runner.start(argv, env=self.environment())

@@ -1,23 +1,16 @@
 """Ways to share what uv downloads and builds: what a good admin would write around a job.
 
 Scripts are for `sh -eu`, with these variables: `SHARE`, `LOCAL` (the runner's disk), `CACHE`
-(`UV_CACHE_DIR`), `WORK` (the checkout), `RUNNER`, and `WHEELFERRY` (the program).  What a
-way keeps on a runner's disk is there for the runner's next job.
+(`UV_CACHE_DIR`), `WORK` (the checkout), `RUNNER`, `WHEELFERRY` (the program), and `PROXY_URL`
+where there is a proxy.  What a way keeps on a runner's disk is there for its next job.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import Enum
 
+from benchmarks.fleet.index import SIMPLE_URL, URL
 from benchmarks.fleet.names import Scenario
 from benchmarks.fleet.names import Way as Name
-
-
-class Service(Enum):
-    """What has to run for a way besides its jobs."""
-
-    DAEMON = "a daemon on each runner"
-    PROXY = "a caching proxy beside the index"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +22,12 @@ class Way:
         id: On the command line.
         cache: Where the uv cache is.
         begin: Runs once for an empty share, on the first runner.
-        prepare: Runs on a new runner before its first job, and is not measured.
-        before, after: Run before `uv sync` and after it.
-        service: What runs meanwhile.
+        prepare: Runs on a new runner before its first job.
+        check_out: Runs in each new checkout.
+        settle: Runs before a job and after it; only what it asks of the share counts.
+        before, after: Run before `uv sync` and after it, and are the job's.
+        end: Runs on each runner before it loses its disk.
+        has_proxy: Whether a caching proxy is there, empty at first.
         scenarios: Those that it is for.
     """
 
@@ -40,9 +36,12 @@ class Way:
     cache: str = "$LOCAL/cache"
     begin: str = ""
     prepare: str = ""
+    check_out: str = ""
+    settle: str = ""
     before: str = ""
     after: str = ""
-    service: Service | None = None
+    end: str = ""
+    has_proxy: bool = False
     scenarios: Collection[Scenario] = frozenset(Scenario)
 
 
@@ -90,6 +89,18 @@ fi
 touch "$LOCAL/began"
 """
 
+# As a team has it that locks by way of the proxy: its URLs are in the lock.  In those of
+# files, the proxy wants the package's normalised name.
+_ASK_PROXY = rf"""
+sed -Ei "
+  s#{SIMPLE_URL}#$PROXY_URL#
+  s#{URL}/files/([^-\"]+)-#$PROXY_URL/\1/\1-#
+  :more
+  s#($PROXY_URL/[^/_\"]*)_([^/\"]*/)#\1-\2#
+  t more
+" "$WORK/pyproject.toml" "$WORK/uv.lock"
+"""
+
 # One CPU may be busy with all runners: nobody shall run into the deadline.
 _PULL = '"$WHEELFERRY" pull --deadline=10m --strict'
 _PROMOTE = '"$WHEELFERRY" promote --strict'
@@ -111,7 +122,7 @@ WAYS = (
         after=_STORE_ALL.format(copy=_CP),
     ),
     Way(name=Name.TAR, id="tar", before=_EXTRACT, after=_UPLOAD),
-    Way(name=Name.PROXY, id="proxy", service=Service.PROXY),
+    Way(name=Name.PROXY, id="proxy", check_out=_ASK_PROXY, has_proxy=True),
     Way(name=Name.WHOLE, id="wheelferry", begin=_INIT, before=_PULL, after=_PROMOTE),
     Way(
         name=Name.LOCK,
