@@ -8,14 +8,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench bench-full clean
 
 help:
 	@echo 'make demo    show the main job: two runners, one store'
 	@echo 'make test    run the tests          (ARGS="-k pull" for some of them)'
 	@echo 'make lint    check style, types and import layers'
 	@echo 'make format  mend what the linter can mend'
-	@echo 'make bench   measure                (ARGS="restore" for one benchmark)'
+	@echo 'make bench   measure, 5 minutes     (ARGS="restore" for one part)'
+	@echo 'make bench-full  measure everything, on real NFS too, for hours'
 	@echo 'make clean   remove all that these made'
 
 demo: $(VENV)/.demo
@@ -37,6 +38,9 @@ format: $(VENV)/.dev
 	@$(BIN)/ruff format
 
 bench: $(VENV)/.bench
+	@$(BIN)/python -m benchmarks --quick $(ARGS)
+
+bench-full: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean:

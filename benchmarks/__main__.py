@@ -8,6 +8,7 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -32,12 +33,17 @@ def find_part(name: str) -> Part:
     return part
 
 
-def run_alone(name: str, json_dir: Path | None) -> str:
+def _list_parts() -> str:
+    parts = map(find_part, NAMES)
+    return "\n".join(f"  {part.name:10} {part.summary}" for part in parts)
+
+
+def run_alone(name: str, arguments: Sequence[str], json_dir: Path | None) -> str:
     """Run a part in a process of its own, and return what it prints.
 
     A child's peak of memory is never less than that of the process that started it.
     """
-    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     if json_dir is not None:
         json_dir.mkdir(parents=True, exist_ok=True)
         command += ["--json", str(json_dir / f"{name}.json")]
@@ -48,10 +54,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure, on this machine; without a NAME, everything.",
-        epilog="Options of one part: python -m benchmarks.NAME --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"{_list_parts()}\n\nOptions of one part: python -m benchmarks.NAME --help",
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--list", action="store_true", help="say what there is to run")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a part; see below")
+    parser.add_argument(
+        "--quick", action="store_true", help="less of it: about 5 minutes in all"
+    )
     parser.add_argument("--json", type=Path, metavar="DIR", help="write every sample")
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="document to put tables into"
@@ -61,13 +70,14 @@ def main() -> None:
     if unknown := [name for name in names if name not in NAMES]:
         parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(NAMES)}")
     for part in map(find_part, names):
-        if args.list:
-            print(f"{part.name:10} {part.summary}")
+        arguments = part.quick if args.quick else part.full
+        if arguments is None:
+            warn(f"{part.name} has no quick run")
             continue
         if (load := os.getloadavg()[0]) > _MAX_LOAD:
             warn(f"the load is {load:.1f}: something else is running, times will show")
         print(f"## {part.name}: {part.summary}\n", flush=True)
-        text = run_alone(part.name, args.json)
+        text = run_alone(part.name, arguments, args.json)
         print(text, flush=True)
         if args.markdown is not None:
             document = replace_marked(args.markdown.read_text(), part.name, text)

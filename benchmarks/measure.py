@@ -40,12 +40,16 @@ class Part:
         summary: What it measures, in one line.
         add_options: Adds what it can be told.
         run: Measures.
+        quick: What to tell it in a quick run of the parts; None if it has no place there.
+        full: What to tell it in a full one.
     """
 
     name: str
     summary: str
     add_options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], Report]
+    quick: Sequence[str] | None = None
+    full: Sequence[str] = ()
 
     def main(self) -> None:
         """Measure as the command line says, print, and write the JSON if asked for."""

@@ -84,6 +84,7 @@ PART = Part(
     summary="`wheelferry pull` with nothing to do, against the start of Python",
     add_options=add_options,
     run=measure,
+    quick=("--rounds=10",),
 )
 
 if __name__ == "__main__":

@@ -3,26 +3,30 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from benchmarks.fleet import report
 from benchmarks.fleet.course import Course
-from benchmarks.fleet.inputs import Inputs, default_folder, load_real
+from benchmarks.fleet.guest import NETWORK, open_guest
+from benchmarks.fleet.inputs import default_folder, load_real
 from benchmarks.fleet.local import open_local
 from benchmarks.fleet.names import Scenario
+from benchmarks.fleet.network import Network
 from benchmarks.fleet.place import Place
+from benchmarks.fleet.sample import Sample
 from benchmarks.fleet.ways import BY_ID
 from benchmarks.measure import Part, Report, add_folder
 from tests.nfs.rig import HOW_TO, find_missing
 from tests.support.uvs import installed_uv, load_uv
 
 _SCENARIOS = {scenario.name.lower(): scenario for scenario in Scenario}
-_QUICK_WAYS = ("none", "shared", "rsync", "tar", "lock", "floor")
+_PLACES = ("local", "nfs")
+_QUICK_WAYS = ("none", "rsync", "tar", "lock", "floor")
+_QUICK_SCENARIOS = ("warm", "joins", "added", "nothing")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--place", choices=("local", "nfs"), default="local", help="where it runs"
-    )
+    parser.add_argument("--place", nargs="+", choices=_PLACES, default=["local"])
     parser.add_argument("--runners", type=int, metavar="N", help="2 or more; 4")
     parser.add_argument(
         "--jobs", type=int, metavar="J", help="with nothing new, in each round; 3"
@@ -38,11 +42,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=_SCENARIOS,
         help=", ".join(_SCENARIOS),
     )
+    parser.add_argument("--uv", metavar="VERSION", help="another than the installed")
     parser.add_argument(
-        "--uv", metavar="VERSION", help="another than the installed one"
+        "--network",
+        nargs=2,
+        type=float,
+        metavar=("RTT_MS", "MBIT"),
+        default=[NETWORK.rtt_ms, NETWORK.mbit],
+        help=f"of nfs; {NETWORK}",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="2 runners, 1 round, the most usual ways"
+        "--quick", action="store_true", help="2 runners, 1 round, what is most usual"
     )
     add_folder(parser)
     report.add_options(parser)
@@ -50,40 +60,48 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def _open_place(
-    args: argparse.Namespace, inputs: Inputs, runners: int
+    name: str, args: argparse.Namespace, *, files: Path, runners: int
 ) -> Iterator[Place]:
-    if args.place == "local":
-        with open_local(inputs.files, runners=runners, folder=args.folder) as local:
+    if name == "local":
+        with open_local(files, runners=runners, folder=args.folder) as local:
             yield local
         return
-    if find_missing():
-        raise SystemExit(HOW_TO)
-    from benchmarks.fleet.guest import open_guest  # noqa: PLC0415 - TODO
-
-    with open_guest(inputs.files, runners=runners) as guest:
+    rtt_ms, mbit = args.network
+    network = Network(rtt_ms=rtt_ms, mbit=mbit)
+    with open_guest(files, runners=runners, network=network) as guest:
         yield guest
 
 
 def measure(args: argparse.Namespace) -> Report:
+    if "nfs" in args.place and find_missing():
+        raise SystemExit(HOW_TO)
+    is_quick = args.quick
+    runners = args.runners or (2 if is_quick else 4)
+    if runners < 2:
+        raise SystemExit("a fleet has 2 runners at least")
+    scenarios = args.scenarios or (_QUICK_SCENARIOS if is_quick else _SCENARIOS)
     inputs = load_real(default_folder())
-    ids = args.ways or (_QUICK_WAYS if args.quick else BY_ID)
-    scenarios = [_SCENARIOS[name] for name in args.scenarios or _SCENARIOS]
-    runners = args.runners or (2 if args.quick else 4)
-    with _open_place(args, inputs, runners) as place:
-        course = Course(
-            place=place,
-            inputs=inputs,
-            uv=load_uv(args.uv) if args.uv else installed_uv(),
-            ways=[BY_ID[name] for name in ids],
-            scenarios=scenarios,
-            folder=default_folder(),
-            jobs=args.jobs or (1 if args.quick else 3),
-        )
-        samples = course.run(args.rounds or (1 if args.quick else 3))
-    text = (
-        f"{inputs.describe()}; uv {course.uv}.\n\n{report.make_report(samples, args)}"
+    uv = load_uv(args.uv) if args.uv else installed_uv()
+    samples: list[Sample] = []
+    for name in args.place:
+        with _open_place(name, args, files=inputs.files, runners=runners) as place:
+            course = Course(
+                place=place,
+                inputs=inputs,
+                uv=uv,
+                ways=[
+                    BY_ID[i] for i in args.ways or (_QUICK_WAYS if is_quick else BY_ID)
+                ],
+                scenarios=[_SCENARIOS[each] for each in scenarios],
+                jobs=args.jobs or (1 if is_quick else 3),
+                folder=default_folder(),
+            )
+            samples += course.run(args.rounds or (1 if is_quick else 3))
+    text = f"{inputs.describe()}; uv {uv}.\n\n{report.make_report(samples, args)}"
+    return Report(
+        text=text,
+        results={"uv": str(uv), "samples": [each.encode() for each in samples]},
     )
-    return Report(text=text, results={"samples": [each.encode() for each in samples]})
 
 
 PART = Part(
@@ -91,6 +109,8 @@ PART = Part(
     summary="a fleet of runners, and every way that it can share what uv downloads",
     add_options=add_options,
     run=measure,
+    quick=("--quick",),
+    full=("--place", *_PLACES),
 )
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support.pythons import this_python
 from tests.support.uvs import Uv
 
 _STEPS = Path(__file__).with_name("steps.py")
+_ROOT = str(Path(__file__).parents[2])
 _TAIL_LINES = 8
 
 
@@ -103,6 +105,8 @@ class Machine:
             "RUNNER": self.runner.name,
             "NO_PROXY": urlsplit(self.proxy_url).hostname or "",
             "PROXY_URL": self.proxy_url,
+            "PYTHON": sys.executable,
+            "BENCHMARKS": _ROOT,
             "WHEELFERRY": find_wheelferry(),
             "WHEELFERRY_STORE_PATH": f"{self.runner.share}/store",
             "WHEELFERRY_RUNNER_NAME": self.runner.name,

@@ -1,7 +1,7 @@
 """Ways to share what uv downloads and builds: what a good admin would write around a job.
 
 Scripts are for `sh -eu`, with these variables: `SHARE`, `LOCAL` (the runner's disk), `CACHE`
-(`UV_CACHE_DIR`), `WORK` (the checkout), `RUNNER`, `WHEELFERRY` (the program), and `PROXY_URL`
+(`UV_CACHE_DIR`), `WORK` (the checkout), `RUNNER`, `WHEELFERRY` (the program), `PYTHON` (which has it), and `PROXY_URL`
 where there is a proxy.  What a way keeps on a runner's disk is there for its next job.
 """
 
@@ -106,6 +106,26 @@ _PULL = '"$WHEELFERRY" pull --deadline=10m --strict'
 _PROMOTE = '"$WHEELFERRY" promote --strict'
 _INIT = '"$WHEELFERRY" init "$SHARE/store"'
 
+_WAIT_FOR_DAEMON = 'PYTHONPATH="$BENCHMARKS" "$PYTHON" -m benchmarks.fleet.calm "$CACHE" "$SHARE/store"'
+_SETTLE = f"""
+if [ -e "$LOCAL/daemon.pid" ]; then {_WAIT_FOR_DAEMON}; fi
+"""
+# As in its unit; the first job of a runner comes with the boot.
+_START_DAEMON = f"""
+if [ ! -e "$LOCAL/daemon.pid" ]; then
+  setsid nice -n 10 "$WHEELFERRY" daemon </dev/null >"$LOCAL/daemon.log" 2>&1 &
+  echo $! >"$LOCAL/daemon.pid"
+  {_WAIT_FOR_DAEMON}
+fi
+"""
+_STOP_DAEMON = """
+if [ -e "$LOCAL/daemon.pid" ]; then
+  read -r pid <"$LOCAL/daemon.pid"
+  kill "$pid" || true
+  while grep -qs . "/proc/$pid/cmdline"; do sleep 0.05; done
+fi
+"""
+
 WAYS = (
     Way(name=Name.NO_SHARING, id="none"),
     Way(name=Name.SHARED_CACHE, id="shared", cache="$SHARE/cache"),
@@ -130,6 +150,14 @@ WAYS = (
         begin=_INIT,
         before=f'{_PULL} --project "$WORK"',
         after=_PROMOTE,
+    ),
+    Way(
+        name=Name.DAEMON,
+        id="daemon",
+        begin=_INIT,
+        settle=_SETTLE,
+        before=_START_DAEMON,
+        end=_STOP_DAEMON,
     ),
     Way(
         name=Name.FLOOR,
