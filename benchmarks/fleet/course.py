@@ -54,19 +54,26 @@ class Course:
         return samples
 
     def _run_way(self, way: Way, number: int) -> Iterator[Sample]:
-        runners = self.place.runners
+        runners = len(self.place.runners)
         wanted = set(self.scenarios) & set(way.scenarios)
-        shares = plan(wanted, runners=len(runners), jobs=self.jobs)
-        for count, steps in enumerate(shares):
+        for count, steps in enumerate(plan(wanted, runners=runners, jobs=self.jobs)):
             name = f"{way.id}-{number}-{count}"
-            with self.place.new_share(name), self._machines(way, name) as machines:
-                if way.begin:
-                    machines[0].shell(way.begin)
-                for step in steps:
-                    done = [machines[n] for n in step.runners]
-                    samples = self._run_step(step, done, number)
-                    if step.is_measured:
-                        yield from samples
+            try:
+                yield from self._run_share(way, steps, name=name, number=number)
+            except AssertionError as exc:  # of what is around the jobs
+                warn(f"{way.name} is left out of what else this round has: {exc}")
+
+    def _run_share(
+        self, way: Way, steps: Sequence[Step], *, name: str, number: int
+    ) -> Iterator[Sample]:
+        with self.place.new_share(name), self._machines(way, name) as machines:
+            if way.begin:
+                machines[0].shell(way.begin)
+            for step in steps:
+                working = [machines[n] for n in step.runners]
+                samples = self._run_step(step, working, number)
+                if step.is_measured:
+                    yield from samples
 
     @contextmanager
     def _machines(self, way: Way, name: str) -> Iterator[Sequence[Machine]]:

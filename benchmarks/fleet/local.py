@@ -93,10 +93,11 @@ class LocalRunner:
         done = subprocess.run(
             ["sh", "-euc", script],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            check=True,
+            capture_output=True,
+            check=False,
             text=True,
         )
+        assert not done.returncode, f"{script}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def forget(self) -> None:

@@ -70,7 +70,11 @@ class Runner(Protocol):
         ...
 
     def shell(self, script: str) -> str:
-        """Run a script, which has to succeed and is not measured; return its output."""
+        """Run a script, which is not measured; return its output.
+
+        Raises:
+            AssertionError: It failed.
+        """
         ...
 
     def forget(self) -> None:
