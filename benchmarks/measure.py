@@ -126,6 +126,7 @@ def write_json(path: Path, name: str, report: Report, *, load: float) -> None:
     document = {
         "schema": f"wheelferry/benchmark-{name}/1",
         "environment": environment(load),
+        "machine": describe_machine(load),
         **report.results,
     }
     path.write_text(json.dumps(document, indent=1) + "\n")

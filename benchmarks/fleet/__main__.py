@@ -97,10 +97,13 @@ def measure(args: argparse.Namespace) -> Report:
                 folder=default_folder(),
             )
             samples += course.run(args.rounds or (1 if is_quick else 3))
-    text = f"{inputs.describe()}; uv {uv}.\n\n{report.make_report(samples, args)}"
+    conditions = f"{inputs.describe()}; uv {uv}."
     return Report(
-        text=text,
-        results={"uv": str(uv), "samples": [each.encode() for each in samples]},
+        text=f"{conditions}\n\n{report.make_report(samples, args)}",
+        results={
+            "conditions": conditions,
+            "samples": [each.encode() for each in samples],
+        },
     )
 
 

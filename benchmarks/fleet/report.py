@@ -1,4 +1,4 @@
-"""Make tables, verdicts, plots and predictions of a saved run, without measuring again.
+"""Make tables, verdicts, plots and predictions of saved runs, without measuring again.
 
 `python -m benchmarks.fleet.report fleet.json --plots docs/plots` is what draws the plots
 of the documentation, and `--help` says what else there is.
@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.document import replace_marked
 from benchmarks.fleet import model, plots, tables
 from benchmarks.fleet.group import make_sites
-from benchmarks.fleet.sample import Sample, load_samples
+from benchmarks.fleet.sample import Sample, join_runs, load_run
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -47,16 +47,24 @@ def make_report(samples: Sequence[Sample], args: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    """Report on the run that the command line names."""
+    """Report on the runs that the command line names."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.fleet.report", description="Report on a saved run."
+        prog="python -m benchmarks.fleet.report", description="Report on saved runs."
     )
-    parser.add_argument("run", type=Path, help="what `--json` wrote")
+    parser.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="what `--json` wrote"
+    )
     parser.add_argument(
         "--check",
         type=Path,
         metavar="OTHER",
         help="a run on another network, to hold the model against",
+    )
+    parser.add_argument(
+        "--tables",
+        type=Path,
+        metavar="FILE",
+        help="document to put it into, between its `fleet` marks",
     )
     parser.add_argument(
         "--summary",
@@ -66,14 +74,21 @@ def main() -> None:
     )
     add_options(parser)
     args = parser.parse_args()
-    samples = load_samples(args.run)
-    print(make_report(samples, args))
+    runs = [load_run(path) for path in args.runs]
+    samples = join_runs(runs)
+    heads = [line for run in runs for line in (run.machine, run.conditions)]
+    text = "\n\n".join([*dict.fromkeys(heads), make_report(samples, args)])
     if args.check is not None:
-        print(f"\n{model.render_checks(samples, load_samples(args.check))}")
-    if args.summary is not None:
-        text = f"{tables.summary(samples)}\n"
-        document = args.summary.read_text()
-        args.summary.write_text(replace_marked(document, "fleet-summary", text))
+        other = load_run(args.check)
+        text += f"\n\n{model.render_checks(samples, other.samples)}"
+    print(text)
+    _write(args.tables, "fleet", text)
+    _write(args.summary, "fleet-summary", tables.summary(samples))
+
+
+def _write(path: Path | None, name: str, text: str) -> None:
+    if path is not None:
+        path.write_text(replace_marked(path.read_text(), name, f"{text}\n"))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What one job of a fleet cost."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,16 +106,45 @@ class Sample:
         )
 
 
-def load_samples(path: Path) -> list[Sample]:
-    """Return the samples of a run from the file that `--json` wrote.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What was measured at one time.
+
+    Attributes:
+        machine: On which, in one line.
+        conditions: With which packages and uv, in one line.
+        samples: All jobs.
+    """
+
+    machine: str
+    conditions: str
+    samples: Sequence[Sample]
+
+
+def load_run(path: Path) -> Run:
+    """Return a run from the file that `--json` wrote.
 
     Raises:
         OSError: It cannot be read.
         ValueError: It is no such file.
     """
     try:
-        return [
-            Sample.decode(fields) for fields in json.loads(path.read_text())["samples"]
-        ]
+        document = json.loads(path.read_text())
+        return Run(
+            machine=document["machine"],
+            conditions=document["conditions"],
+            samples=[Sample.decode(fields) for fields in document["samples"]],
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} holds no samples of a fleet: {error!r}") from error
+
+
+def join_runs(runs: Sequence[Run]) -> list[Sample]:
+    """Return the samples of some runs, with no round of one taken for one of another."""
+    samples: list[Sample] = []
+    for run in runs:
+        first = max((sample.round for sample in samples), default=-1) + 1
+        samples += [
+            replace(sample, round=sample.round + first) for sample in run.samples
+        ]
+    return samples

@@ -4,13 +4,15 @@ import json
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.fleet import report
 from benchmarks.fleet.names import Scenario, Way
-from benchmarks.fleet.sample import Sample, load_samples
+from benchmarks.fleet.network import Network
+from benchmarks.fleet.sample import Sample, join_runs, load_run
 from tests.support.jobs import in_folder, make_run
 
 # Of the made-up run, to be quick.
@@ -25,7 +27,12 @@ FEW = [
 
 def save(path: Path, samples: Sequence[Sample]) -> Path:
     """Write a run, as a benchmark does."""
-    path.write_text(json.dumps({"samples": [job.encode() for job in samples]}))
+    document = {
+        "machine": "a machine",
+        "conditions": "some packages",
+        "samples": [job.encode() for job in samples],
+    }
+    path.write_text(json.dumps(document))
     return path
 
 
@@ -37,7 +44,20 @@ def make_report(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
 
 def test_saved_run_is_loaded_as_it_was(tmp_path: Path) -> None:
     """Every sample comes back."""
-    assert load_samples(save(tmp_path / "run.json", FEW)) == FEW
+    run = load_run(save(tmp_path / "run.json", FEW))
+
+    assert run.samples == FEW
+    assert (run.machine, run.conditions) == ("a machine", "some packages")
+
+
+def test_rounds_of_two_runs_stay_apart(tmp_path: Path) -> None:
+    """The first round of the second run is not compared with that of the first."""
+    run = load_run(save(tmp_path / "run.json", make_run()))
+
+    joined = join_runs([run, run])
+
+    assert len(joined) == 2 * len(run.samples)
+    assert sorted({job.round for job in joined}) == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"samples": [{"way": "rsync"}]}', "[]"])
@@ -47,7 +67,7 @@ def test_other_file_is_refused_by_name(tmp_path: Path, text: str) -> None:
     path.write_text(text)
 
     with pytest.raises(ValueError, match=r"other\.json holds no samples of a fleet"):
-        load_samples(path)
+        load_run(path)
 
 
 def test_report_models_another_network(
@@ -63,20 +83,40 @@ def test_report_models_another_network(
     assert "### guest, RTT 1 ms, 1 Gbit/s: the model for RTT 20 ms, 1 Gbit/s" in out
 
 
-def test_report_replaces_the_summary(
+def test_report_replaces_what_is_marked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Between its marks, and nothing around them."""
-    run, readme = save(tmp_path / "run.json", FEW), tmp_path / "README.md"
-    marks = "<!-- begin fleet-summary -->\n{}<!-- end fleet-summary -->"
-    readme.write_text(f"before\n{marks.format('old')}\nafter\n")
+    """Between the marks of each document, and nothing around them."""
+    run = save(tmp_path / "run.json", FEW)
+    docs, readme = tmp_path / "docs.md", tmp_path / "README.md"
+    for path, name in ((docs, "fleet"), (readme, "fleet-summary")):
+        marked = f"<!-- begin {name} -->\nold\n<!-- end {name} -->"
+        path.write_text(f"before\n{marked}\nafter\n")
 
-    make_report(monkeypatch, run, "--summary", readme)
+    make_report(monkeypatch, run, run, "--tables", docs, "--summary", readme)
 
     text = readme.read_text()
     assert text.startswith("before\n<!-- begin fleet-summary -->\nA runner that joins")
     assert text.endswith("16 builds.\n<!-- end fleet-summary -->\nafter\n")
-    assert capsys.readouterr().out
+    out = capsys.readouterr().out
+    marked = f"<!-- begin fleet -->\n{out}<!-- end fleet -->"
+    assert docs.read_text() == f"before\n{marked}\nafter\n"
+    assert out.startswith("a machine\n\nsome packages\n\n### guest")
+
+
+def test_report_checks_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `--check` against a run on another network."""
+    run = save(tmp_path / "run.json", FEW)
+    far = [replace(job, network=Network(rtt_ms=10, mbit=1000)) for job in FEW]
+
+    make_report(monkeypatch, run, "--check", save(tmp_path / "far.json", far))
+
+    head = (
+        "### guest, RTT 1 ms, 1 Gbit/s: the model, checked against RTT 10 ms, 1 Gbit/s"
+    )
+    assert head in capsys.readouterr().out
 
 
 def test_report_refuses_to_draw_without_matplotlib(
