@@ -101,7 +101,12 @@ class Course:
             machine.check_out(self.inputs.projects[step.lock])
         before = self._read_counts(machines)
         running = [machine.start() for machine in machines]
-        dids = [wait_for_job(each, JOB_S) for each in running]
+        try:
+            dids = [wait_for_job(each, JOB_S) for each in running]
+        except BaseException:
+            for each in running:
+                each.stop()
+            raise
         after = self._read_counts(machines)
         asked = [now.since(then) for now, then in zip(after, before, strict=True)]
         share_bytes = self.place.share_bytes()

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.fleet.index import open_index
@@ -42,8 +42,7 @@ class LocalRunning:
             if found:
                 break
             if time.monotonic() > give_up_s:
-                os.killpg(pid, signal.SIGKILL)
-                self._process.wait()
+                self.kill()
                 out, err = self._read()
                 raise AssertionError(
                     f"no end within {timeout_s} s; it said:\n{out}{err}"
@@ -63,8 +62,15 @@ class LocalRunning:
         )
 
     def stop(self) -> None:
-        """Ask it to end."""
-        self._process.terminate()
+        """Ask it, and all that it has started, to end."""
+        if self._process.returncode is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it and all that it has started, if it still runs."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def _read(self) -> list[str]:
         texts = []
@@ -77,16 +83,18 @@ class LocalRunning:
 
 @dataclass(slots=True, kw_only=True)
 class LocalRunner:
-    """A folder that stands for a machine."""
+    """A folder that stands for a machine; `started` is what it was told to start."""
 
     name: str
     share: str
     local: str
     index_proxy: str
+    started: list[LocalRunning] = field(default_factory=list)
 
     def start(self, argv: Sequence[str], *, env: Mapping[str, str]) -> LocalRunning:
         """Start a command."""
-        return LocalRunning(argv, env)
+        self.started.append(LocalRunning(argv, env))
+        return self.started[-1]
 
     def shell(self, script: str) -> str:
         """Run a script, which has to succeed; return its output."""
@@ -116,6 +124,7 @@ class LocalPlace:
     def __init__(self, root: Path, proxies: Sequence[str]) -> None:
         self._share = root / "share"
         names = [*(f"r{n}" for n in range(1, len(proxies))), "server"]
+        self._started: list[LocalRunning] = []
         made: list[Runner] = []
         for name, proxy in zip(names, proxies, strict=True):
             (root / name).mkdir()
@@ -124,9 +133,15 @@ class LocalPlace:
                 share=str(self._share),
                 local=str(root / name),
                 index_proxy=proxy,
+                started=self._started,
             )
             made.append(runner)
         *self.runners, self.server = made
+
+    def end_all(self) -> None:
+        """End what was started and not waited for, as when a run is interrupted."""
+        for running in self._started:
+            running.kill()
 
     @contextmanager
     def new_share(self, name: str) -> Iterator[None]:
@@ -153,4 +168,8 @@ def open_local(
         tempfile.TemporaryDirectory(prefix="wheelferry-fleet-", dir=folder) as root,
         open_index(files, clients=runners + 1) as proxies,
     ):
-        yield LocalPlace(Path(root), proxies)
+        place = LocalPlace(Path(root), proxies)
+        try:
+            yield place
+        finally:
+            place.end_all()
