@@ -37,6 +37,8 @@ class Round:
     Attributes:
         alone_s, beside_s: What they took.
         promoted_bytes: Of packs, what the daemon wrote to the store meanwhile.
+        lonely_s, interrupted_s: What the daemon took, from its start on, until it had all
+            of its backlog in the store; without a job, and with this one in between.
         packages: What is installed.
         builds: How many of them were built.
     """
@@ -44,6 +46,8 @@ class Round:
     alone_s: float
     beside_s: float
     promoted_bytes: int
+    lonely_s: float
+    interrupted_s: float
     packages: int
     builds: int
 
@@ -80,9 +84,15 @@ def measure_rounds(folder: Path, wheels: Path, rounds: int) -> list[Round]:
 
 def _measure(folder: Path, site: Site, project: Project, template: Runner) -> Round:
     alone_s, _, builds = _run_job(_prepare(folder, "alone", template), site, project)
+    lonely = _prepare(folder, "lonely", template)
+    began_s = time.monotonic()
+    with Service(lonely) as service:
+        service.wait_until_calm()
+        lonely_s = time.monotonic() - began_s
     runner = _prepare(folder, "beside", template)
+    began_s = time.monotonic()
     with Service(runner) as service:
-        give_up_s = time.monotonic() + _GIVE_UP_S
+        give_up_s = began_s + _GIVE_UP_S
         while not (before := _store_bytes(runner)):
             if time.monotonic() > give_up_s:
                 raise SystemExit("the daemon promotes nothing")
@@ -91,10 +101,14 @@ def _measure(folder: Path, site: Site, project: Project, template: Runner) -> Ro
         if not service.promotes():
             raise SystemExit("the daemon had too little to promote")
         after = _store_bytes(runner)
+        service.wait_until_calm()
+        interrupted_s = time.monotonic() - began_s
     return Round(
         alone_s=alone_s,
         beside_s=beside_s,
         promoted_bytes=after - before,
+        lonely_s=lonely_s,
+        interrupted_s=interrupted_s,
         packages=packages,
         builds=builds,
     )

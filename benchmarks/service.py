@@ -3,6 +3,7 @@
 import re
 import subprocess
 import time
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Self
@@ -85,14 +86,20 @@ class Service:
 
     def watch_until_calm(self) -> list[Holdings]:
         """Return what it held, again and again, until nothing is left to be done."""
-        samples = []
+        return [self.holdings() for _ in self._until_calm()]
+
+    def wait_until_calm(self) -> None:
+        """Return when nothing is left to be done."""
+        for _ in self._until_calm():
+            pass
+
+    def _until_calm(self) -> Iterator[None]:
         give_up_s = time.monotonic() + _GIVE_UP_S
         while not self._is_calm():
             if time.monotonic() > give_up_s:
                 raise SystemExit(f"it does not come to rest: {self._log.read_text()}")
-            samples.append(self.holdings())
+            yield
             time.sleep(_SAMPLE_S)
-        return samples
 
     def _is_calm(self) -> bool:
         account = read_account(self._state)

@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,10 @@ import pytest
 from tests.support.cachetree import Planned, few, make_cache, make_files, plan
 from tests.support.daemons import RunningDaemon, eventually
 from tests.support.soundness import CacheJudge, catalog, damage, objects, staged_in
+from wheelferry.disk import Disk, FileLock
+from wheelferry.ops.gate import PATIENCE_S
 from wheelferry.store.create import create_store
+from wheelferry.uvcache.locks import lock_cache
 
 MIB = 1 << 20
 UV_VERSION = "0.13.9"
@@ -22,8 +27,6 @@ UV_VERSION = "0.13.9"
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """An empty store."""
-    from wheelferry.disk import Disk
-
     root = tmp_path / "store"
     root.mkdir()
     create_store(root, disk=Disk(), now_s=0)
@@ -220,6 +223,66 @@ def test_stop_during_a_pull_leaves_nothing_half_done(new_daemon, store) -> None:
     b = new_daemon("b")
     eventually(lambda: len(judge.usable(b.cache)) == len(entries), what=b.said)
     assert not judge.wrong(b.cache)
+
+
+def test_promotion_waits_for_the_end_of_a_job(new_daemon, store) -> None:
+    """Nothing reaches the store meanwhile; soon after it, everything; the log says so."""
+    daemon = new_daemon().wait_idle()
+    with hold_cache(daemon.cache):
+        make_cache(daemon.cache, [plan("one")])
+        wait_for_job(daemon, "promote")
+        time.sleep(1.5)
+        assert (objects(store), staged_in(store)) == ({}, [])
+        account = daemon.account()
+        assert account is not None
+        assert account.tasks["promote"].waits_since_s is not None
+        ended_s = time.monotonic()
+    eventually(has(store, 1), what=daemon.said)
+    assert time.monotonic() - ended_s < 8.0
+    daemon.wait_said("of it waiting for jobs")
+
+
+def test_promotion_by_hand_waits_for_no_job(new_daemon, store) -> None:
+    """Nor does one in the background any more, whose turn is first."""
+    entries = big(40)
+    daemon = new_daemon().wait_idle()
+    make_cache(daemon.cache, entries)
+    eventually(lambda: objects(store), what=daemon.said)
+    with hold_cache(daemon.cache):
+        began_s = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "wheelferry", "promote", "--strict"],
+            env={
+                **os.environ,
+                "WHEELFERRY_STORE_PATH": str(store),
+                "WHEELFERRY_CACHE_PATH": str(daemon.cache),
+            },
+            check=True,
+            capture_output=True,
+        )
+        assert len(catalog(store)) == len(entries)
+        assert time.monotonic() - began_s < PATIENCE_S - 5
+
+
+def test_stop_while_a_promotion_waits_for_a_job(new_daemon, store) -> None:
+    """At once, whatever the job does; half a pack is not left behind."""
+    daemon = new_daemon().wait_idle()
+    make_cache(daemon.cache, big(40))
+    eventually(lambda: objects(store), what=daemon.said)
+    with hold_cache(daemon.cache):
+        time.sleep(0.5)
+        began_s = time.monotonic()
+        assert daemon.stop() == 0, daemon.said()
+        assert time.monotonic() - began_s < 5
+    assert not damage(store)
+    assert not list(daemon.state.glob("staging/*/*"))
+
+
+def hold_cache(cache: Path) -> FileLock:
+    """Hold the lock that a uv command holds from its start to its end."""
+    lock = lock_cache(cache, disk=Disk(), wait_s=0)
+    assert lock is not None
+    return lock
 
 
 def big(number: int) -> list[Planned]:

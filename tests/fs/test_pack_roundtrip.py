@@ -138,6 +138,19 @@ def test_table_has_the_digest_of_each_file(spool, pool):
     }
 
 
+def test_there_is_a_step_before_each_frame(spool, pool):
+    """Whoever packs can be held up there, also within a large file."""
+    tree = MIXED | {"large.bin": (random_bytes(5_000_000), False)}
+    held: list[int] = []
+
+    def step() -> None:
+        held.append(sum(path.stat().st_size for path in spool.iterdir()))
+
+    with write_pack(sources(tree), spool, disk=Disk(), pool=pool, step=step) as pack:
+        assert len(held) == len(pack.table.frames) == 5
+    assert held[0] == 0
+
+
 @pytest.mark.parametrize("umask", [0o077, 0o022, 0o027])
 def test_modes_follow_the_umask(umask, spool, target, pool):
     """Files are 644 or 755 less the umask, also those made from several frames."""

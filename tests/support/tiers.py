@@ -17,6 +17,7 @@ from wheelferry.ops.promote import PromoteReport, apply_promote, plan_promote
 from wheelferry.ops.pull import PullReport, apply_pull, plan_pull
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import VIEW, Tiers
+from wheelferry.pack.writer import go_on
 from wheelferry.store.base import Store
 from wheelferry.store.create import create_store
 from wheelferry.store.posix import PosixStore
@@ -102,11 +103,15 @@ class Ferry:
             )
 
     def promote(
-        self, disk: Disk | None = None, *, reads: Reads | None = None
+        self,
+        disk: Disk | None = None,
+        *,
+        reads: Reads | None = None,
+        step: Callable[[], None] = go_on,
     ) -> PromoteReport:
         """Promote all that there is."""
         with self.open(disk, reads=reads) as tiers:
-            return apply_promote(tiers, plan_promote(tiers, self.rules))
+            return apply_promote(tiers, plan_promote(tiers, self.rules), step=step)
 
     def pull(
         self,

@@ -79,7 +79,7 @@ def test_summary_counts_what_is_worth_another_look_soon() -> None:
     assert render_pull.encode_report(pull_plan(2), pulled, 0.1)["unsettled"] == 1
     plan = PromotePlan(candidates=(), in_store=0, restored=0, left=(soon, never))
     promoted = PromoteReport(rejected=[never, soon, soon])
-    assert render_promote.encode_report(plan, promoted, 0.1)["unsettled"] == 3
+    assert render_promote.encode_report(plan, promoted, 0.1, 0.0)["unsettled"] == 3
 
 
 def test_pull_says_when_there_is_nothing_to_do() -> None:
@@ -177,14 +177,14 @@ def test_pull_plan_has_bytes() -> None:
 def test_promote_says_when_there_is_nothing_to_do() -> None:
     """Entries that came from the store count as being there."""
     plan = PromotePlan(candidates=(), in_store=1, restored=0, left=())
-    line = render_promote.render_report(plan, PromoteReport(), 0.1)
+    line = render_promote.render_report(plan, PromoteReport(), 0.1, 0.0)
     assert line == "nothing to promote: 1 entry is in the store already"
     assert render_promote.render_plan(plan) == "would promote 0 entries, 0 B unpacked"
     nothing = PromotePlan(candidates=(), in_store=0, restored=0, left=())
-    line = render_promote.render_report(nothing, PromoteReport(), 0.1)
+    line = render_promote.render_report(nothing, PromoteReport(), 0.1, 0.0)
     assert line == "nothing to promote: the cache has no wheels that are known"
     stays = PromotePlan(candidates=(), in_store=0, restored=0, left=(Left("a", "b"),))
-    line = render_promote.render_report(stays, PromoteReport(), 0.1)
+    line = render_promote.render_report(stays, PromoteReport(), 0.1, 0.0)
     assert line == "nothing to promote: 1 entry stays here (-v names them)"
 
 

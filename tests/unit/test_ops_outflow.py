@@ -35,3 +35,11 @@ def test_outflow_without_a_rate_never_waits() -> None:
     chunks = [bytes(1 << 20)] * 5
     assert list(Outflow(None, clock=clock, sleep=clock.sleep).limit(chunks)) == chunks
     assert clock.now_s == 0
+
+
+def test_outflow_steps_before_each_chunk() -> None:
+    """Whoever writes can be held up there."""
+    steps: list[None] = []
+    flow = Outflow(None, step=lambda: steps.append(None)).limit([b"1", b"2"])
+    for count, _ in enumerate(flow, start=1):
+        assert len(steps) == count

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.support.project import Project
 from tests.support.runner import Runner
 from tests.support.site import NewRunner
 from wheelferry.daemon.watch import Signal, Watch
+from wheelferry.uvcache.locks import is_in_use
 
 pytestmark = pytest.mark.uv
 
@@ -164,3 +166,19 @@ def test_signals_come_with_the_end_of_a_command(site, a) -> None:
     finally:
         watch.close()
     assert warned == []
+
+
+LOOKS = """
+import sys
+from pathlib import Path
+from wheelferry.uvcache.locks import is_in_use
+sys.exit(0 if is_in_use(Path(sys.argv[1])) else 1)
+"""
+
+
+def test_uv_at_work_is_seen(a) -> None:
+    """Also `uv run`, for as long as what it runs; but not a uv that has no root lock."""
+    look = (sys.executable, "-c", LOOKS, str(a.cache))
+    done = a.run("run", "--no-project", f"--python={sys.executable}", *look, ok=False)
+    assert done.returncode == (0 if a.uv.has_root_lock else 1), done
+    assert not is_in_use(a.cache)

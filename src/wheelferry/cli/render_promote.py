@@ -3,6 +3,8 @@
 Pure.  `docs/json.md` describes the fields.
 """
 
+from typing import Final
+
 from wheelferry.cli.render_left import (
     count_unsettled,
     encode_failed,
@@ -11,6 +13,9 @@ from wheelferry.cli.render_left import (
 )
 from wheelferry.cli.units import count, format_bytes, format_seconds, render_table
 from wheelferry.ops.promote import PromotePlan, PromoteReport
+
+TOLD_S: Final = 1.0
+"""A wait for jobs is worth a word from here on."""
 
 
 def encode_plan(plan: PromotePlan) -> dict[str, object]:
@@ -56,9 +61,9 @@ def render_plan(plan: PromotePlan) -> str:
 
 
 def encode_report(
-    plan: PromotePlan, report: PromoteReport, duration_s: float
+    plan: PromotePlan, report: PromoteReport, duration_s: float, waited_s: float
 ) -> dict[str, object]:
-    """Return the fields of the summary."""
+    """Return the fields of the summary; for `waited_s` it stood aside for jobs."""
     stopped_by = report.stopped_by
     return {
         "planned": len(plan.candidates),
@@ -75,18 +80,24 @@ def encode_report(
         "unsettled": count_unsettled(plan.left, report.rejected),
         "stopped_by": stopped_by.reference if stopped_by else None,
         "duration_s": round(duration_s, 3),
+        "waited_s": round(waited_s, 3),
     }
 
 
-def render_report(plan: PromotePlan, report: PromoteReport, duration_s: float) -> str:
+def render_report(
+    plan: PromotePlan, report: PromoteReport, duration_s: float, waited_s: float
+) -> str:
     """Return the one line that says what changed."""
     planned = len(plan.candidates)
     if not planned:
         return f"nothing to promote: {_why_nothing(plan)}"
+    waited = ""
+    if waited_s >= TOLD_S:
+        waited = f", {format_seconds(waited_s)} of it waiting for jobs"
     return (
         f"promoted {len(report.promoted)} of {count(planned, 'entry', 'entries')},"
         f" {_size(report.bytes_written)} over the network"
-        f" ({_size(_tree_bytes(report))} unpacked), {format_seconds(duration_s)}"
+        f" ({_size(_tree_bytes(report))} unpacked), {format_seconds(duration_s)}{waited}"
     )
 
 

@@ -1,9 +1,10 @@
-"""What a promotion writes to the store, held to a rate."""
+"""What a promotion writes to the store, held to a rate, and in small steps."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 from wheelferry.disk.clock import monotonic_s, pause
 from wheelferry.ops.pace import Bucket
+from wheelferry.pack.writer import go_on
 
 
 class Outflow:
@@ -14,6 +15,7 @@ class Outflow:
 
     Args:
         rate_bytes_s: How much may be written in a second; None is no limit.
+        step: Called before each chunk; may block.
         clock: In seconds.
         sleep: Blocks for some seconds of that clock.
     """
@@ -22,9 +24,11 @@ class Outflow:
         self,
         rate_bytes_s: int | None,
         *,
+        step: Callable[[], None] = go_on,
         clock: Callable[[], float] = monotonic_s,
         sleep: Callable[[float], None] = pause,
     ) -> None:
+        self._step = step
         self._clock = clock
         self._sleep = sleep
         self._bucket = None
@@ -34,6 +38,7 @@ class Outflow:
     def limit(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the chunks, each when it may be written."""
         for chunk in chunks:
+            self._step()
             if self._bucket is not None:
                 self._bucket, wait_s = self._bucket.take(len(chunk), self._clock())
                 if wait_s:

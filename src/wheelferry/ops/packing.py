@@ -1,5 +1,6 @@
 """Pack one entry, and check that it is what its wheel's author made."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from wheelferry.pack.writer import (
     ChangedWhilePacking,
     SpooledPack,
     SpoolFailed,
+    go_on,
     write_pack,
 )
 from wheelferry.store.record import Record
@@ -50,11 +52,17 @@ class NotPacked(NamedTuple):
 
 
 def pack_entry(
-    entry: CachedEntry, spool: Path, disk: Disk, pool: Pool, *, machine: Machine
+    entry: CachedEntry,
+    spool: Path,
+    disk: Disk,
+    pool: Pool,
+    *,
+    machine: Machine,
+    step: Callable[[], None] = go_on,
 ) -> Packed | NotPacked:
     """Pack an entry, and check what was packed against the wheel's own RECORD.
 
-    `machine` is this one, which built what is native in it.
+    `machine` is this one, which built what is native in it; `step` as in `write_pack`.
     """
     subject = subject_of(entry.info)
     stamp = ""
@@ -63,7 +71,7 @@ def pack_entry(
         files = list_tree(entry)
         record = read_record(files)
         needs = find_needs(entry.info, files, machine)
-        pack = write_pack(files, spool, disk=disk, pool=pool)
+        pack = write_pack(files, spool, disk=disk, pool=pool, step=step)
     except (FileNotFoundError, ChangedWhilePacking) as exc:
         return _changed(subject, f"changed while it was packed: {exc}")
     except SpoolFailed:

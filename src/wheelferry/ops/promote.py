@@ -6,7 +6,7 @@ pack: an orphan, which no record names.  Killed after the segment: all of it cou
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,7 +24,7 @@ from wheelferry.ops.past import note
 from wheelferry.ops.promote_plan import Candidate, PromotePlan, plan_promote
 from wheelferry.ops.tiers import Tiers
 from wheelferry.pack.pool import Pool
-from wheelferry.pack.writer import SpooledPack
+from wheelferry.pack.writer import SpooledPack, go_on
 from wheelferry.store.base import PutOutcome
 from wheelferry.store.record import Digest, Identity, Record
 from wheelferry.store.segment import encode_segment
@@ -81,6 +81,7 @@ def apply_promote(
     *,
     rate_bytes_s: int | None = None,
     until: Deadline = NEVER,
+    step: Callable[[], None] = go_on,
 ) -> PromoteReport:
     """Carry a plan out; what cannot be promoted is reported, and the rest goes on.
 
@@ -91,11 +92,14 @@ def apply_promote(
         plan: What to do.
         rate_bytes_s: How much of packs is written in a second; None is no limit.
         until: When nothing more is begun, nor before that what could not be there then.
+        step: Called again and again, at least for each MiB of a tree; may block.
     """
     report = PromoteReport()
     try:
         try:
-            _apply(tiers, plan, report, Outflow(rate_bytes_s), until)
+            _apply(
+                tiers, plan, report, Outflow(rate_bytes_s, step=step), until, step=step
+            )
         finally:
             promoted = (record.identity for record in report.promoted)
             note(tiers, plan.past, (*plan.known, *promoted))
@@ -111,12 +115,14 @@ def _apply(
     report: PromoteReport,
     outflow: Outflow,
     until: Deadline,
+    *,
+    step: Callable[[], None],
 ) -> None:
     if not plan.candidates:
         sweep_staging(tiers.staging, tiers.disk)
         return
     with local_disk(tiers.staging):
-        _promote(tiers, plan, report, outflow, until)
+        _promote(tiers, plan, report, outflow, until, step=step)
     if report.late:
         raise DeadlinePassed(
             f"{report.late} of {len(plan.candidates)} entries are left in the cache:"
@@ -134,6 +140,8 @@ def _promote(
     report: PromoteReport,
     outflow: Outflow,
     until: Deadline,
+    *,
+    step: Callable[[], None],
 ) -> None:
     with WorkDir.open(tiers.staging, disk=tiers.disk) as work, Pool() as pool:
         batch = _Batch(tiers, report, outflow)
@@ -151,6 +159,7 @@ def _promote(
                     )
                 )
                 done_bytes += candidate.tree_bytes
+                step()
                 left_s = until.remaining_s()
                 if not left_s or not pace.arrives(candidate.tree_bytes, left_s):
                     report.late += 1
@@ -162,6 +171,7 @@ def _promote(
                     tiers.disk,
                     pool,
                     machine=tiers.machine,
+                    step=step,
                 )
                 if isinstance(outcome, Packed):
                     batch.add(outcome)

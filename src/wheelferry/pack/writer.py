@@ -33,6 +33,10 @@ _CHUNK_BYTES = 1 << 20
 _FRAMES_IN_FLIGHT = 4
 
 
+def go_on() -> None:
+    """A step that nothing holds up."""
+
+
 class ChangedWhilePacking(OSError):
     """A file did not have the size that it was announced with."""
 
@@ -109,12 +113,14 @@ def write_pack(
     disk: Disk,
     pool: Pool,
     level: int = LEVEL,
+    step: Callable[[], None] = go_on,
 ) -> SpooledPack:
     """Pack `files`, in any order, into a new file in the directory `spool`.
 
     The same files make the same bytes, as long as the zstd library is the same.  Reads
     and hashes in the calling thread, compresses in the pool.  Holds about a dozen frames
-    at a time, whatever the size of a file: less than 100 MB.
+    at a time, whatever the size of a file: less than 100 MB.  Calls `step`
+    before each frame, which may block.
 
     Killed half way, it leaves one file `pack-*` in `spool`.
 
@@ -132,7 +138,9 @@ def write_pack(
     try:
         try:
             spool_file = _SpoolFile(path, fd, disk)
-            table = _write_frames(ordered, spool_file, pool=pool, level=level)
+            table = _write_frames(
+                ordered, spool_file, pool=pool, level=level, step=step
+            )
         finally:
             os.close(fd)
         head = encode_head(table)
@@ -172,7 +180,12 @@ class _SpoolFile(NamedTuple):
 
 
 def _write_frames(
-    files: Sequence[SourceFile], spool_file: _SpoolFile, *, pool: Pool, level: int
+    files: Sequence[SourceFile],
+    spool_file: _SpoolFile,
+    *,
+    pool: Pool,
+    level: int,
+    step: Callable[[], None],
 ) -> Table:
     pending: deque[tuple[int, Job[bytes]]] = deque()
     frames: list[Frame] = []
@@ -186,6 +199,7 @@ def _write_frames(
     reader = _Reader(files)
     try:
         for contents in plan_frames([file.size_bytes for file in files]):
+            step()
             raw = reader.read(contents)
             job = pool.submit(
                 partial(zstd.compress, raw, level),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from wheelferry.disk import Disk, FileLock, try_lock
 from wheelferry.disk.clock import monotonic_s, pause
+from wheelferry.disk.lock import is_locked
 from wheelferry.errors import CacheError
 
 LOCK = ".lock"
@@ -77,6 +78,18 @@ def lock_sdist(directory: Path, *, disk: Disk) -> FileLock | None:
     path = directory / LOCK
     _ensure_lock_file(path, disk)
     return _try_current(path, shared=False)
+
+
+def is_in_use(root: Path) -> bool:
+    """Return whether a uv command, or a pull of ours, is at work with the cache.
+
+    uv holds the root's lock from its start to its end, and `uv run` for as long as what
+    it runs.  A uv older than 0.8.19 has no such lock, and is not seen.
+
+    A uv that starts in the microseconds that this takes waits for their end, and says so
+    only with `-v`.
+    """
+    return is_locked(root / LOCK)
 
 
 def _try_current(path: Path, *, shared: bool) -> FileLock | None:

@@ -17,6 +17,7 @@ from wheelferry.cli.render_promote import (
 from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import connect, make_rules, open_tiers
 from wheelferry.disk import clock
+from wheelferry.ops.gate import make_gate, open_gate
 from wheelferry.ops.promote import apply_promote, plan_promote
 from wheelferry.ops.turn import take_turn
 
@@ -57,11 +58,14 @@ def run_promote(
         session: Where from, and with which settings.
         is_dry_run: Whether only to say what would be done.
         is_background: Whether no job waits for it: then it takes its time, asks a store
-            too that was silent a moment ago, and leaves what was refused before.
+            too that was silent a moment ago, leaves what was refused before, and waits for jobs.
     """
     output, process = session.output, session.process
     config = session.config.promote
     rules = make_rules(config.rules, session.config.pull.native)
+    cache = session.config.cache
+    gate = make_gate(cache.path, cache.state) if is_background else open_gate()
+    gate.wait()
     bounds = Bounds.none()
     if config.deadline_s is not None and not is_background:
         bounds = Bounds.within(config.deadline_s, started_s=process.started_s)
@@ -84,7 +88,11 @@ def run_promote(
                 output.document(encode_plan(plan))
                 return exits.DONE
             report = apply_promote(
-                tiers, plan, rate_bytes_s=config.rate_bytes_s, until=bounds.move
+                tiers,
+                plan,
+                rate_bytes_s=config.rate_bytes_s,
+                until=bounds.move,
+                step=gate.wait,
             )
         link.memory.stopped_by = report.stopped_by
     duration_s = clock.monotonic_s() - process.started_s
@@ -96,7 +104,8 @@ def run_promote(
         or any(entry.is_fault for entry in plan.left),
     )
     output.summary(
-        render_report(plan, report, duration_s), encode_report(plan, report, duration_s)
+        render_report(plan, report, duration_s, gate.waited_s),
+        encode_report(plan, report, duration_s, gate.waited_s),
     )
     return code
 
