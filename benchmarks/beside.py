@@ -16,6 +16,7 @@ from tests.nfs.report.inputs import read_dist
 from tests.support.git import make_repository
 from tests.support.packages import build_packages
 from tests.support.project import Project
+from tests.support.runner import Runner as JobRunner
 from tests.support.runner import make_runner as make_job_runner
 from tests.support.site import Site, open_site
 from tests.support.uvs import installed_uv
@@ -36,7 +37,8 @@ class Round:
 
     Attributes:
         alone_s, beside_s: What they took.
-        promoted_bytes: Of packs, what the daemon wrote to the store meanwhile.
+        daemon_s: CPU time that the daemon took meanwhile, all its processes together.
+        promoted_bytes: Of packs, what it wrote to the store meanwhile.
         lonely_s, interrupted_s: What the daemon took, from its start on, until it had all
             of its backlog in the store; without a job, and with this one in between.
         packages: What is installed.
@@ -45,6 +47,7 @@ class Round:
 
     alone_s: float
     beside_s: float
+    daemon_s: float
     promoted_bytes: int
     lonely_s: float
     interrupted_s: float
@@ -83,13 +86,15 @@ def measure_rounds(folder: Path, wheels: Path, rounds: int) -> list[Round]:
 
 
 def _measure(folder: Path, site: Site, project: Project, template: Runner) -> Round:
-    alone_s, _, builds = _run_job(_prepare(folder, "alone", template), site, project)
+    runner = _prepare(folder, "alone", template)
+    alone_s, _, builds = _run(_check_out(runner, site, project), runner)
     lonely = _prepare(folder, "lonely", template)
     began_s = time.monotonic()
     with Service(lonely) as service:
         service.wait_until_calm()
         lonely_s = time.monotonic() - began_s
     runner = _prepare(folder, "beside", template)
+    job = _check_out(runner, site, project)
     began_s = time.monotonic()
     with Service(runner) as service:
         give_up_s = began_s + _GIVE_UP_S
@@ -97,7 +102,9 @@ def _measure(folder: Path, site: Site, project: Project, template: Runner) -> Ro
             if time.monotonic() > give_up_s:
                 raise SystemExit("the daemon promotes nothing")
             time.sleep(0.01)
-        beside_s, packages, _ = _run_job(runner, site, project)
+        effort = service.effort()
+        beside_s, packages, _ = _run(job, runner)
+        daemon_s = service.effort().cpu_s - effort.cpu_s
         if not service.promotes():
             raise SystemExit("the daemon had too little to promote")
         after = _store_bytes(runner)
@@ -106,6 +113,7 @@ def _measure(folder: Path, site: Site, project: Project, template: Runner) -> Ro
     return Round(
         alone_s=alone_s,
         beside_s=beside_s,
+        daemon_s=daemon_s,
         promoted_bytes=after - before,
         lonely_s=lonely_s,
         interrupted_s=interrupted_s,
@@ -123,13 +131,19 @@ def _prepare(folder: Path, name: str, template: Runner) -> Runner:
         symlinks=True,
         dirs_exist_ok=True,
     )
+    # What interpreters there are is found out once in a runner's life.
+    runner.wheelferry("pull", "--strict")
     return runner
 
 
-def _run_job(runner: Runner, site: Site, project: Project) -> tuple[float, int, int]:
-    """Return how long a job took, and how many packages it installed and built."""
+def _check_out(runner: Runner, site: Site, project: Project) -> JobRunner:
     job = make_job_runner(runner.home / "job", installed_uv(), site.index)
     job.check_out(project)
+    return job
+
+
+def _run(job: JobRunner, runner: Runner) -> tuple[float, int, int]:
+    """Return how long a job took, and how many packages it installed and built."""
     python = f"--python={job.python.executable}"
     cache = {"UV_CACHE_DIR": str(runner.cache)}
     began_s = time.perf_counter()

@@ -141,6 +141,7 @@ def _render_idle(idle: Idle) -> str:
 def _render_rounds(rounds: Sequence[Round]) -> str:
     alone = [one.alone_s for one in rounds]
     beside = [one.beside_s for one in rounds]
+    daemon = [one.daemon_s for one in rounds]
     lonely = [one.lonely_s for one in rounds]
     interrupted = [one.interrupted_s for one in rounds]
     ratios = [one.beside_s / one.alone_s for one in rounds]
@@ -152,6 +153,7 @@ def _render_rounds(rounds: Sequence[Round]) -> str:
             f"{statistics.median(beside) / statistics.median(alone):.3f}",
         ),
         ("one by the other, round by round", spread(ratios, 3), ""),
+        ("CPU time of the daemon meanwhile", spread(daemon), ""),
         ("all promoted, from the daemon's start on, without a job", spread(lonely), ""),
         ("the same with this job in between", spread(interrupted), ""),
     ]

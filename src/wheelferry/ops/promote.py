@@ -92,7 +92,8 @@ def apply_promote(
         plan: What to do.
         rate_bytes_s: How much of packs is written in a second; None is no limit.
         until: When nothing more is begun, nor before that what could not be there then.
-        step: Called again and again, at least for each MiB of a tree; may block.
+        step: Called before each frame that is packed, and each block that is written; may
+            block.
     """
     report = PromoteReport()
     try:
