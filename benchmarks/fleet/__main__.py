@@ -15,7 +15,7 @@ from benchmarks.fleet.network import Network
 from benchmarks.fleet.place import Place
 from benchmarks.fleet.sample import Sample
 from benchmarks.fleet.ways import BY_ID
-from benchmarks.measure import Part, Report, add_folder
+from benchmarks.measure import Part, Report, add_folder, warn
 from tests.nfs.rig import HOW_TO, find_missing
 from tests.support.uvs import installed_uv, load_uv
 
@@ -82,21 +82,24 @@ def measure(args: argparse.Namespace) -> Report:
     scenarios = args.scenarios or (_QUICK_SCENARIOS if is_quick else _SCENARIOS)
     inputs = load_real(default_folder())
     uv = load_uv(args.uv) if args.uv else installed_uv()
+    ways = [BY_ID[each] for each in args.ways or (_QUICK_WAYS if is_quick else BY_ID)]
     samples: list[Sample] = []
-    for name in args.place:
-        with _open_place(name, args, files=inputs.files, runners=runners) as place:
-            course = Course(
-                place=place,
-                inputs=inputs,
-                uv=uv,
-                ways=[
-                    BY_ID[i] for i in args.ways or (_QUICK_WAYS if is_quick else BY_ID)
-                ],
-                scenarios=[_SCENARIOS[each] for each in scenarios],
-                jobs=args.jobs or (1 if is_quick else 3),
-                folder=default_folder(),
-            )
-            samples += course.run(args.rounds or (1 if is_quick else 3))
+    try:
+        for name in args.place:
+            with _open_place(name, args, files=inputs.files, runners=runners) as place:
+                course = Course(
+                    place=place,
+                    inputs=inputs,
+                    uv=uv,
+                    ways=ways,
+                    scenarios=[_SCENARIOS[each] for each in scenarios],
+                    jobs=args.jobs or (1 if is_quick else 3),
+                    folder=default_folder(),
+                )
+                for sample in course.run(args.rounds or (1 if is_quick else 3)):
+                    samples.append(sample)  # noqa: PERF402 - to have them when it ends
+    except KeyboardInterrupt:
+        warn("interrupted: what is complete until here follows")
     conditions = f"{inputs.describe()}; uv {uv}."
     return Report(
         text=f"{conditions}\n\n{report.make_report(samples, args)}",

@@ -1,4 +1,4 @@
-"""Run ways through scenarios, in turns, and return a sample of each job."""
+"""Run ways through scenarios, in turns, and yield a sample of each job."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -44,14 +44,12 @@ class Course:
     jobs: int
     folder: Path
 
-    def run(self, rounds: int) -> list[Sample]:
+    def run(self, rounds: int) -> Iterator[Sample]:
         """Measure so many rounds; another way begins each of them."""
-        samples: list[Sample] = []
         for number in range(rounds):
             turn = number % len(self.ways)
             for way in (*self.ways[turn:], *self.ways[:turn]):
-                samples += self._run_way(way, number)
-        return samples
+                yield from self._run_way(way, number)
 
     def _run_way(self, way: Way, number: int) -> Iterator[Sample]:
         runners = len(self.place.runners)

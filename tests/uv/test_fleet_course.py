@@ -36,7 +36,7 @@ def _run(
             jobs=1,
             folder=folder,
         )
-        return course.run(1)
+        return list(course.run(1))
 
 
 def test_without_sharing_each_runner_downloads_and_builds(
