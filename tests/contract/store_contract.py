@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.records import digest_of, make_record
 from wheelferry.errors import ObjectCorrupt, RecordMalformed, StoreNotInitialised
-from wheelferry.store.base import PutOutcome, Store
+from wheelferry.store.base import PutOutcome, Store, Trashed
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import decode_segment, encode_segment
 
@@ -257,3 +257,104 @@ class StoreContract:
         assert 0 < found.free_bytes <= found.size_bytes
         assert (set(store.list_objects()), store.list_segments()) == before
         assert list(store.list_foreign()) == []
+
+    def test_discarded_object_is_missing_and_in_the_trash(self, new_store):
+        """Everyone sees it go, and when that was; who has it open reads on."""
+        store, other = new_store("r1"), new_store("r2")
+        self.put(store)
+        with other.open_object(DIGEST) as stream:
+            assert store.discard_object(DIGEST, at_s=1234)
+            assert stream.read(len(DATA)) == DATA
+
+        assert other.object_size(DIGEST) is None
+        assert other.look_again([DIGEST]) == [DIGEST]
+        assert other.list_trash() == [Trashed(DIGEST, 1234, len(DATA))]
+        assert list(other.list_foreign()) == []
+
+    def test_discard_again_says_that_another_was_faster(self, new_store):
+        """Of two at once one has removed it."""
+        self.put(new_store("r1"))
+
+        assert new_store("r1").discard_object(DIGEST, at_s=1)
+        assert not new_store("r2").discard_object(DIGEST, at_s=2)
+        assert [item.since_s for item in new_store("r3").list_trash()] == [1]
+
+    def test_discarded_object_comes_back(self, new_store):
+        """Byte for byte, once, whoever has removed it."""
+        self.put(new_store("r1"))
+        new_store("r1").discard_object(DIGEST, at_s=5)
+        store = new_store("r2")
+        (trashed,) = store.list_trash()
+
+        assert store.recover_object(trashed)
+        assert not new_store("r1").recover_object(trashed)
+        assert store.list_trash() == []
+        with store.open_object(DIGEST) as stream:
+            assert stream.read(len(DATA)) == DATA
+
+    def test_recover_leaves_an_object_that_is_there_again(self, store):
+        """It may be one that healed what was removed."""
+        self.put(store)
+        store.discard_object(DIGEST, at_s=5)
+        self.put(store)
+        (trashed,) = store.list_trash()
+
+        assert not store.recover_object(trashed)
+        assert store.list_trash() == [trashed]
+
+    def test_one_object_is_in_the_trash_once_for_each_time(self, store):
+        """The oldest first; each is purged by itself."""
+        for at_s in (7, 3):
+            self.put(store)
+            store.discard_object(DIGEST, at_s=at_s)
+        first, second = store.list_trash()
+
+        assert (first.since_s, second.since_s) == (3, 7)
+        assert store.purge_object(first)
+        assert not store.purge_object(first)
+        assert store.list_trash() == [second]
+
+    def test_purged_object_is_gone(self, store):
+        """It cannot be had back."""
+        self.put(store)
+        store.discard_object(DIGEST, at_s=5)
+        (trashed,) = store.list_trash()
+        store.purge_object(trashed)
+
+        assert not store.recover_object(trashed)
+        assert store.object_size(DIGEST) is None
+
+    def test_dates_are_of_the_stores_clock(self, store):
+        """Of objects and segments, comparable with what the clock says."""
+        before_s = store.clock_s()
+        self.put(store)
+        segment = store.commit_segment(encode_segment([], runner="r1", created_s=1))
+        after_s = store.clock_s()
+        ((digest, size_bytes, object_s),) = store.list_dated()
+        ((listed, segment_s),) = store.segment_times().items()
+
+        assert (digest, size_bytes, listed) == (DIGEST, len(DATA), segment)
+        assert before_s <= object_s <= segment_s <= after_s
+
+    def test_removed_segment_is_gone(self, new_store):
+        """Once; readers take it for a miss."""
+        data = encode_segment([], runner="r1", created_s=1)
+        segment = new_store("r1").commit_segment(data)
+
+        assert new_store("r1").remove_segment(segment)
+        assert not new_store("r2").remove_segment(segment)
+        assert new_store("r2").list_segments() == frozenset()
+        assert new_store("r2").read_segment(segment) is None
+
+    def test_removal_takes_no_name_from_elsewhere(self, store):
+        """Whatever a caller was told, nothing outside of the store is touched."""
+        bad = Digest("../wheelferry.json")
+        trashed = Trashed(bad, 1, 1)
+        for call in (
+            lambda: store.discard_object(bad, at_s=1),
+            lambda: store.recover_object(trashed),
+            lambda: store.purge_object(trashed),
+            lambda: store.remove_segment(SegmentId(bad)),
+        ):
+            with pytest.raises(RecordMalformed):
+                call()

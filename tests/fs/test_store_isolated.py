@@ -36,7 +36,7 @@ from wheelferry.store.isolated.child import run
 from wheelferry.store.isolated.process import LANES
 from wheelferry.store.isolated.wire import StoreProcessFailed
 from wheelferry.store.posix import PosixStore
-from wheelferry.store.reading import Reads
+from wheelferry.store.reading import FileFacts, Reads
 from wheelferry.store.record import Digest
 
 DATA = bytes(range(256)) * 12_000
@@ -250,9 +250,9 @@ class SlowReads(Reads):
         clock.pause(STEP_S)
         return super().read_into(fd, buffer)
 
-    def file_size(self, path: Path) -> int | None:
+    def file_facts(self, path: Path) -> FileFacts | None:
         clock.pause(STEP_S)
-        return super().file_size(path)
+        return super().file_facts(path)
 
 
 class SlowMuteReads(Reads):
@@ -262,9 +262,10 @@ class SlowMuteReads(Reads):
         clock.pause(STEP_S)
         return os.readv(fd, [buffer])
 
-    def file_size(self, path: Path) -> int | None:
+    def file_facts(self, path: Path) -> FileFacts | None:
         clock.pause(STEP_S)
-        return path.lstat().st_size
+        status = path.lstat()
+        return FileFacts(status.st_size, status.st_mtime)
 
 
 def put_suspect(store: Store) -> PutOutcome:

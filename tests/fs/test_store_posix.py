@@ -364,7 +364,7 @@ def test_first_miss_is_not_believed(root):
 def test_first_miss_of_a_size_is_not_believed(root):
     """So an object that is there is not promoted again."""
     put(store_in(root))
-    store = store_in(root, reads=FlakyReads("file_size", errno.ENOENT))
+    store = store_in(root, reads=FlakyReads("file_facts", errno.ENOENT))
 
     assert put(store) is PutOutcome.ALREADY_PRESENT
 
@@ -446,7 +446,7 @@ def test_opening_reads_once_and_a_segment_is_committed_without_a_look(root):
     reads = FlakyReads("read_into")
     store_in(root, reads=reads).open()
     assert reads.calls == ["read_into"]
-    looks = FlakyReads("file_size")
+    looks = FlakyReads("file_facts")
     store_in(root, reads=looks).commit_segment(SEGMENT)
 
     assert looks.calls == []
@@ -455,7 +455,7 @@ def test_opening_reads_once_and_a_segment_is_committed_without_a_look(root):
 def test_listing_of_foreign_files_looks_at_none(root):
     """What a directory's entries say is enough."""
     put(store_in(root))
-    reads = FlakyReads("file_size")
+    reads = FlakyReads("file_facts")
 
     assert list(store_in(root, reads=reads).list_foreign()) == []
     assert reads.calls == []

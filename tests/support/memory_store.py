@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from tests.support.records import digest_of, segment_id_of
 from wheelferry.errors import ObjectCorrupt, StoreNotInitialised
-from wheelferry.store.base import PutOutcome, StoreInfo, StoreSurvey
+from wheelferry.store.base import PutOutcome, StoreInfo, StoreSurvey, Trashed
 from wheelferry.store.layout import check_digest
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.usage import Usage, advance_usage
@@ -21,7 +21,9 @@ class MemoryStore:
         self.segments: dict[SegmentId, bytes] = {}
         self.reads: list[SegmentId] = []
         self.usage: dict[str, tuple[int, Usage]] = {}
-        self.clock_s = 0
+        self.server_s = 0
+        self.dates: dict[str, int] = {}
+        self.trash: dict[Trashed, bytes] = {}
 
     @property
     def location(self) -> str:
@@ -48,6 +50,7 @@ class MemoryStore:
         if (digest_of(data), len(data)) != (digest, size_bytes):
             raise ObjectCorrupt(f"{digest} is not what was given")
         self.objects[digest] = data
+        self.dates[digest] = self.server_s
         return PutOutcome.COMMITTED if there is None else PutOutcome.REPLACED
 
     def open_object(self, digest: Digest) -> BinaryIO | None:
@@ -65,7 +68,7 @@ class MemoryStore:
         yield from ()
 
     def survey(self, *, writes: bool) -> StoreSurvey:
-        written_s = self.clock_s + 1.0 if writes else 0.0
+        written_s = self.server_s + 1.0 if writes else 0.0
         return StoreSurvey(
             real_path="",
             answers_s=(),
@@ -96,12 +99,13 @@ class MemoryStore:
     def commit_segment(self, data: bytes) -> SegmentId:
         segment = segment_id_of(data)
         self.segments[segment] = data
+        self.dates[segment] = self.server_s
         return segment
 
     def write_usage(self, held: Iterable[Digest]) -> None:
-        self.clock_s += 1
+        self.server_s += 1
         written_s, previous = self.usage.get("me", (0, Usage(held=())))
-        self.usage["me"] = self.clock_s, advance_usage(previous, written_s, held)
+        self.usage["me"] = self.server_s, advance_usage(previous, written_s, held)
 
     def read_usage(self) -> Iterator[tuple[str, int, Usage]]:
         yield from ((runner, *found) for runner, found in self.usage.items())
@@ -109,3 +113,36 @@ class MemoryStore:
     def sweep_staging(self, *, older_than_s: float) -> int:
         del older_than_s
         return 0
+
+    def clock_s(self) -> int:
+        return self.server_s
+
+    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
+        for digest, data in list(self.objects.items()):
+            yield digest, len(data), self.dates[digest]
+
+    def discard_object(self, digest: Digest, *, at_s: int) -> bool:
+        data = self.objects.pop(check_digest(digest), None)
+        if data is not None:
+            self.trash[Trashed(digest, at_s, len(data))] = data
+        return data is not None
+
+    def list_trash(self) -> list[Trashed]:
+        return sorted(self.trash, key=lambda item: (item.since_s, item.digest))
+
+    def recover_object(self, trashed: Trashed) -> bool:
+        if check_digest(trashed.digest) in self.objects or trashed not in self.trash:
+            return False
+        self.objects[trashed.digest] = self.trash.pop(trashed)
+        return True
+
+    def purge_object(self, trashed: Trashed) -> bool:
+        check_digest(trashed.digest)
+        return self.trash.pop(trashed, None) is not None
+
+    def segment_times(self) -> dict[SegmentId, int]:
+        return {segment: self.dates[segment] for segment in self.segments}
+
+    def remove_segment(self, segment: SegmentId) -> bool:
+        check_digest(segment)
+        return self.segments.pop(segment, None) is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.support.disks import Step
-from wheelferry.store.reading import Reads
+from wheelferry.store.reading import FileFacts, Reads
 
 T = TypeVar("T")
 
@@ -50,9 +50,9 @@ class CountingReads(Reads):
         real = super().list_entries
         return self._step("list_entries", directory, lambda: real(directory))
 
-    def file_size(self, path: Path) -> int | None:
-        real = super().file_size
-        return self._step("file_size", path, lambda: real(path))
+    def file_facts(self, path: Path) -> FileFacts | None:
+        real = super().file_facts
+        return self._step("file_facts", path, lambda: real(path))
 
     def read_into(self, fd: int, buffer: memoryview) -> int:
         real = super().read_into

@@ -56,6 +56,20 @@ class StoreSurvey(NamedTuple):
     trouble: str
 
 
+class Trashed(NamedTuple):
+    """An object that was removed, and can be had back until its grace is over.
+
+    Attributes:
+        digest: Of the object.
+        since_s: When it was removed, in seconds of the server's clock.
+        size_bytes: Of the object.
+    """
+
+    digest: Digest
+    since_s: int
+    size_bytes: int
+
+
 class PutOutcome(StrEnum):
     """What became of an object that was offered."""
 
@@ -197,4 +211,49 @@ class Store(Protocol):
         Abandoned: not written to for `older_than_s` seconds of the store's clock, and
         not being written by this process.
         """
+        ...
+
+    def clock_s(self) -> int:
+        """Return the time of the clock by which everything in the store is dated.
+
+        It may have to write for that; then StoreFull and StoreReadOnly as elsewhere.
+        """
+        ...
+
+    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
+        """Yield all objects with size in bytes and the time when each was written.
+
+        In no particular order; the time is by `clock_s`.
+        """
+        ...
+
+    def discard_object(self, digest: Digest, *, at_s: int) -> bool:
+        """Take an object away, with that time; False if there is none any more.
+
+        Needs no room on the medium.  Whoever reads it may go on; it can be had back by
+        `recover_object` until `purge_object`.
+        """
+        ...
+
+    def list_trash(self) -> list[Trashed]:
+        """Return what was taken away, the oldest first; one object may be there twice."""
+        ...
+
+    def recover_object(self, trashed: Trashed) -> bool:
+        """Bring back what was taken away; False if nothing was, or is there any more.
+
+        Nothing is changed if the object is in the store again.
+        """
+        ...
+
+    def purge_object(self, trashed: Trashed) -> bool:
+        """Remove what was taken away, for good; False if it is gone already."""
+        ...
+
+    def segment_times(self) -> dict[SegmentId, int]:
+        """Return the segments of the catalog, and when each was committed: `clock_s`."""
+        ...
+
+    def remove_segment(self, segment: SegmentId) -> bool:
+        """Take a segment out of the catalog, for good; False if it is gone already."""
         ...

@@ -10,7 +10,7 @@ from wheelferry.store.reading import Reads
 def find_foreign(root: Path, reads: Reads) -> Iterator[tuple[str, str]]:
     """Yield the path in the store and what is wrong with it; raises plain OSError.
 
-    `staging/`, `usage/`, `trash/` and `quarantine/` are not looked into.
+    `staging/`, `usage/` and `quarantine/` are not looked into.
     """
     for directory, is_ours, has_files in _directories():
         for name, is_file in sorted(reads.list_entries(root / directory)):
@@ -27,6 +27,7 @@ def _directories() -> Iterator[tuple[str, Callable[[str], bool], bool]]:
     for prefix in layout.PREFIXES:
         yield f"{layout.OBJECTS}/{prefix}", _object_in(prefix), True
     yield layout.CATALOG, _is_segment, True
+    yield layout.TRASH, _is_trashed, True
 
 
 def _object_in(prefix: str) -> Callable[[str], bool]:
@@ -35,3 +36,7 @@ def _object_in(prefix: str) -> Callable[[str], bool]:
 
 def _is_segment(name: str) -> bool:
     return layout.parse_segment_name(name) is not None
+
+
+def _is_trashed(name: str) -> bool:
+    return layout.parse_trash_name(name) is not None

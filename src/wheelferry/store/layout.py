@@ -41,6 +41,8 @@ TOP_LEVEL: Final = frozenset(
 )
 
 MAX_RUNNER_CHARS: Final = 64
+MAX_TIME_S: Final = 9_999_999_999
+"""Of a name in `trash/`, in seconds since the epoch: the year 2286."""
 MAX_SEGMENT_BYTES: Final = 32 << 20
 """A segment is read into memory as a whole; its other limits are its format's."""
 
@@ -53,6 +55,7 @@ USAGE_SUFFIX: Final = ".use"
 _DIGEST = r"(?a)[0-9a-f]{64}"
 _UUID = r"(?a)[0-9a-f]{32}"
 _RUNNER = r"(?a)[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"
+_TRASHED = r"(?a)([0-9]{10})-([0-9a-f]{64})"
 # What file servers and filesystems put into the root of an export by themselves.
 _SERVER_OWNED = r"(?a)lost\+found|\.snapshots?|\.zfs|\.nfs[0-9a-f]+"
 _FOREIGN = r"(?a)[^A-Za-z0-9._-]+"
@@ -129,6 +132,20 @@ def segment_path(segment: SegmentId) -> str:
     """Return the path of a segment."""
     check_digest(segment)
     return f"{CATALOG}/{segment}{SEGMENT_SUFFIX}"
+
+
+def trash_path(digest: Digest, since_s: int) -> str:
+    """Return the path of an object that was removed at a time of the server's clock.
+
+    Times that do not fit into ten digits are those of a clock that is broken.
+    """
+    return f"{TRASH}/{min(max(since_s, 0), MAX_TIME_S):010}-{check_digest(digest)}"
+
+
+def parse_trash_name(name: str) -> tuple[Digest, int] | None:
+    """Return the object that a name in `trash/` stands for, and its time, or None."""
+    match = re.fullmatch(_TRASHED, name)
+    return None if match is None else (Digest(match[2]), int(match[1]))
 
 
 def usage_path(runner: str) -> str:

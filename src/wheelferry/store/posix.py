@@ -7,6 +7,7 @@ OSErrors become StoreErrors here and nowhere else.
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,7 +21,7 @@ from wheelferry.errors import (
     StoreUnavailable,
 )
 from wheelferry.store import layout
-from wheelferry.store.base import PutOutcome, StoreInfo, StoreSurvey
+from wheelferry.store.base import PutOutcome, StoreInfo, StoreSurvey, Trashed
 from wheelferry.store.faults import Faults
 from wheelferry.store.info import MAX_INFO_BYTES, decode_info
 from wheelferry.store.reading import (
@@ -271,6 +272,76 @@ class PosixStore:
         except OSError as exc:
             directory = self._staging.directory
             raise self._faults.of_write(exc, "sweep", directory) from exc
+
+    def clock_s(self) -> int:
+        """Return the server's time, from a file that is made for this and removed."""
+        with self._writing("write", self._staging.directory):
+            return int(self._staging.server_time_s())
+
+    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
+        """Yield all objects with their sizes and times; see `Store.list_dated`."""
+        from wheelferry.store import removal  # noqa: PLC0415 (for gc, here and below)
+
+        with self._reading("list", self._root / layout.OBJECTS):
+            yield from removal.list_dated(self._root, self._reads)
+
+    def discard_object(self, digest: Digest, *, at_s: int) -> bool:
+        """Rename an object into `trash/`; see `Store.discard_object`."""
+        from wheelferry.store import removal  # noqa: PLC0415
+
+        with self._writing("remove", self._root / layout.object_path(digest)):
+            return removal.discard(self._root, digest, at_s, disk=self._disk)
+
+    def list_trash(self) -> list[Trashed]:
+        """Return what is in `trash/`, the oldest first."""
+        from wheelferry.store import removal  # noqa: PLC0415
+
+        with self._reading("list", self._root / layout.TRASH):
+            return removal.list_trash(self._root, self._reads)
+
+    def recover_object(self, trashed: Trashed) -> bool:
+        """Rename an object back into its place; see `Store.recover_object`."""
+        from wheelferry.store import removal  # noqa: PLC0415
+
+        with self._writing("recover", self._root / layout.object_path(trashed.digest)):
+            return removal.recover(
+                self._root, trashed, disk=self._disk, reads=self._reads
+            )
+
+    def purge_object(self, trashed: Trashed) -> bool:
+        """Remove what is in `trash/`; see `Store.purge_object`."""
+        from wheelferry.store import removal  # noqa: PLC0415
+
+        with self._writing("remove", self._root / layout.TRASH):
+            return removal.purge(self._root, trashed, disk=self._disk)
+
+    def segment_times(self) -> dict[SegmentId, int]:
+        """Return the segments in `catalog/` with their times of modification."""
+        from wheelferry.store import removal  # noqa: PLC0415
+
+        with self._reading("list", self._root / layout.CATALOG):
+            return removal.segment_times(self._root, self._reads)
+
+    def remove_segment(self, segment: SegmentId) -> bool:
+        """Remove a segment; see `Store.remove_segment`."""
+        from wheelferry.store import removal  # noqa: PLC0415
+
+        with self._writing("remove", self._root / layout.segment_path(segment)):
+            return removal.remove_segment(self._root, segment, disk=self._disk)
+
+    @contextmanager
+    def _reading(self, operation: str, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise self._faults.of_read(exc, operation, path) from exc
+
+    @contextmanager
+    def _writing(self, operation: str, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise self._faults.of_write(exc, operation, path) from exc
 
     def _is_damaged(self, digest: Digest) -> bool:
         """Return whether an object cannot be read, or is not what its name says."""

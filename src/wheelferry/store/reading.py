@@ -10,6 +10,7 @@ import io
 import os
 import stat
 from pathlib import Path
+from typing import NamedTuple
 
 from wheelferry.errors import ObjectCorrupt
 from wheelferry.store.beats import beat
@@ -28,6 +29,13 @@ _FORGOTTEN = frozenset({errno.ESTALE, errno.EBADF})
 Linux says EBADF of one that was removed, once a restarted NFSv4 server has refused to
 open it for us again.
 """
+
+
+class FileFacts(NamedTuple):
+    """Of a regular file: its size, and when it was written, on the server's clock."""
+
+    size_bytes: int
+    written_s: float
 
 
 class Reads:
@@ -61,11 +69,13 @@ class Reads:
         beat()
         return found
 
-    def file_size(self, path: Path) -> int | None:
-        """Return the size of a regular file in bytes; None for anything else."""
+    def file_facts(self, path: Path) -> FileFacts | None:
+        """Look at a regular file; return None for anything else."""
         found = os.lstat(path)
         beat()
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        return FileFacts(found.st_size, found.st_mtime)
 
     def read_into(self, fd: int, buffer: memoryview) -> int:
         """Read at the descriptor's position; return how many bytes, 0 at the end."""
@@ -121,11 +131,20 @@ def size_current(reads: Reads, path: Path) -> int | None:
 
     Raises OSError as `open_current`.
     """
+    found = facts_current(reads, path)
+    return None if found is None else found.size_bytes
+
+
+def facts_current(reads: Reads, path: Path) -> FileFacts | None:
+    """Return what there is to see of a regular file; None if it is missing now.
+
+    Raises OSError as `open_current`.
+    """
     for attempt in range(2):
         if attempt:
             reads.look_into(path.parent)
         try:
-            return reads.file_size(path)
+            return reads.file_facts(path)
         except OSError as exc:
             if exc.errno not in (errno.ENOENT, errno.ESTALE):
                 raise

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 from wheelferry.disk import clock
-from wheelferry.store.base import PutOutcome, Store
+from wheelferry.store.base import PutOutcome, Store, Trashed
 from wheelferry.store.beats import listen
 from wheelferry.store.isolated.lanes import Closed, Lane
 from wheelferry.store.isolated.wire import encode_error
@@ -137,10 +137,30 @@ class Server:
     def _sweep_staging(self, older_than_s: float) -> int:
         return self._store.sweep_staging(older_than_s=older_than_s)
 
+    def _clock_s(self) -> int:
+        return self._store.clock_s()
+
+    def _discard_object(self, digest: Digest, at_s: int) -> bool:
+        return self._store.discard_object(digest, at_s=at_s)
+
+    def _recover_object(self, trashed: tuple[Digest, int, int]) -> bool:
+        return self._store.recover_object(Trashed(*trashed))
+
+    def _purge_object(self, trashed: tuple[Digest, int, int]) -> bool:
+        return self._store.purge_object(Trashed(*trashed))
+
+    def _segment_times(self) -> dict[SegmentId, int]:
+        return self._store.segment_times()
+
+    def _remove_segment(self, segment: SegmentId) -> bool:
+        return self._store.remove_segment(segment)
+
     def _begin(self, name: str) -> int:
         """Begin a listing; return its handle."""
         handle = next(self._numbers)
         items = getattr(self._store, name)()
+        if name == "list_trash":
+            items = map(tuple, items)
         if name == "read_usage":
             # Each can be large, and is sent by itself.
             plain = ((who, when_s, tuple(usage)) for who, when_s, usage in items)

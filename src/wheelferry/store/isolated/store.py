@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar, cast
 
 from wheelferry.disk.clock import Deadline
 from wheelferry.errors import StoreError
-from wheelferry.store.base import PutOutcome, Store, StoreInfo, StoreSurvey
+from wheelferry.store.base import (
+    PutOutcome,
+    Store,
+    StoreInfo,
+    StoreSurvey,
+    Trashed,
+)
 from wheelferry.store.isolated.calls import Calls
 from wheelferry.store.isolated.lanes import BLOCK_BYTES
 from wheelferry.store.record import Digest, SegmentId
@@ -186,6 +192,40 @@ class IsolatedStore:
         """Remove this runner's abandoned files; see `Store.sweep_staging`."""
         count: int = self._calls.call("sweep_staging", older_than_s)
         return count
+
+    def clock_s(self) -> int:
+        """Return the time of the store's clock; see `Store.clock_s`."""
+        time_s: int = self._calls.call("clock_s")
+        return time_s
+
+    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
+        """Yield all objects with their sizes and times; see `Store.list_dated`."""
+        yield from self._listing("list_dated")
+
+    def discard_object(self, digest: Digest, *, at_s: int) -> bool:
+        """Take an object away; see `Store.discard_object`."""
+        return bool(self._calls.call("discard_object", digest, at_s))
+
+    def list_trash(self) -> list[Trashed]:
+        """Return what was taken away, the oldest first."""
+        return [Trashed(*item) for item in self._listing("list_trash")]
+
+    def recover_object(self, trashed: Trashed) -> bool:
+        """Bring back what was taken away; see `Store.recover_object`."""
+        return bool(self._calls.call("recover_object", tuple(trashed)))
+
+    def purge_object(self, trashed: Trashed) -> bool:
+        """Remove what was taken away; see `Store.purge_object`."""
+        return bool(self._calls.call("purge_object", tuple(trashed)))
+
+    def segment_times(self) -> dict[SegmentId, int]:
+        """Return the segments of the catalog with their times."""
+        times: dict[SegmentId, int] = self._calls.call("segment_times")
+        return times
+
+    def remove_segment(self, segment: SegmentId) -> bool:
+        """Take a segment out of the catalog; see `Store.remove_segment`."""
+        return bool(self._calls.call("remove_segment", segment))
 
     def _listing(self, name: str) -> Iterator[Any]:
         handle = self._calls.call("begin", name)

@@ -1,0 +1,123 @@
+"""Removal from a store in a directory: hostile trash, steps that fail, a server that forgets."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from tests.support.disks import CountingDisk, FailingDisk
+from tests.support.forge import object_path
+from tests.support.records import digest_of
+from wheelferry.disk import Disk
+from wheelferry.errors import StoreError, StoreFull, StoreReadOnly, StoreUnavailable
+from wheelferry.store.base import Trashed
+from wheelferry.store.create import create_store
+from wheelferry.store.layout import MAX_TIME_S, parse_trash_name, trash_path
+from wheelferry.store.posix import PosixStore
+
+DATA = b"an object" * 100
+DIGEST = digest_of(DATA)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a store with one object."""
+    create_store(tmp_path / "store", disk=Disk(), now_s=0.0)
+    store_in(tmp_path / "store").put_object([DATA], digest=DIGEST, size_bytes=len(DATA))
+    return tmp_path / "store"
+
+
+def store_in(root: Path, disk: Disk | None = None) -> PosixStore:
+    """Return a runner's handle on the store."""
+    return PosixStore(root, disk=disk or Disk(), runner="r1")
+
+
+def test_trash_has_flat_names_that_say_when(root: Path) -> None:
+    """Nobody makes a directory, and the removal is one rename."""
+    disk = CountingDisk()
+    store_in(root, disk).discard_object(DIGEST, at_s=1_700_000_000)
+
+    assert disk.names == ["rename"]
+    assert [p.name for p in root.glob("trash/*")] == [f"1700000000-{DIGEST}"]
+
+
+def test_what_is_not_ours_in_the_trash_is_left_alone(root: Path) -> None:
+    """Names are taken whole or not at all; a directory or a link is no object."""
+    trash = root / "trash"
+    (trash / f"123-{DIGEST}").write_bytes(b"")
+    (trash / f"0000000001-{DIGEST}.tmp").write_bytes(b"")
+    (trash / f"000000000a-{DIGEST}").write_bytes(b"")
+    (trash / f"{chr(0x660) * 10}-{DIGEST}").write_bytes(b"")
+    (trash / f"0000000002-{DIGEST}").mkdir()
+    (trash / f"0000000003-{DIGEST}").symlink_to(root / "wheelferry.json")
+    (trash / f"0000000004-{DIGEST}").write_bytes(b"ours")
+    store = store_in(root)
+
+    assert store.list_trash() == [Trashed(DIGEST, 4, 4)]
+    assert len(list(store.list_foreign())) == 6
+
+
+@pytest.mark.parametrize("time_s", [-5, 0, 1, MAX_TIME_S, MAX_TIME_S + 1, 1 << 80])
+def test_names_in_the_trash_are_read_back(time_s: int) -> None:
+    """Whatever the server's clock says, the name has its form."""
+    name = trash_path(DIGEST, time_s).rpartition("/")[2]
+
+    assert parse_trash_name(name) == (DIGEST, min(max(time_s, 0), MAX_TIME_S))
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (errno.EROFS, StoreReadOnly),
+        (errno.EACCES, StoreReadOnly),
+        (errno.ENOSPC, StoreFull),
+        (errno.EIO, StoreUnavailable),
+    ],
+)
+def test_failed_removals_are_translated_once(
+    root: Path, number: int, expected: type[StoreError]
+) -> None:
+    """The class says whether to try again; the path is in the message."""
+    store_in(root).discard_object(DIGEST, at_s=1)
+    (trashed,) = store_in(root).list_trash()
+    for step, act in (
+        ("rename", lambda store: store.discard_object(digest_of("other"), at_s=1)),
+        ("rename", lambda store: store.recover_object(trashed)),
+        ("unlink", lambda store: store.purge_object(trashed)),
+        ("open_unique", lambda store: store.clock_s()),
+    ):
+        with pytest.raises(StoreError) as caught:
+            act(store_in(root, FailingDisk(step, number)))
+        assert type(caught.value) is expected
+        assert str(root) in caught.value.message
+
+
+def test_a_server_that_forgot_a_name_has_lost_it_to_another_host(root: Path) -> None:
+    """ESTALE of a rename or an unlink is a miss."""
+    store_in(root).discard_object(DIGEST, at_s=1)
+    (trashed,) = store_in(root).list_trash()
+    renames = store_in(root, FailingDisk("rename", errno.ESTALE))
+    unlinks = store_in(root, FailingDisk("unlink", errno.ESTALE))
+
+    assert not renames.discard_object(DIGEST, at_s=1)
+    assert not renames.recover_object(trashed)
+    assert not unlinks.purge_object(trashed)
+
+
+def test_a_store_without_trash_says_how_to_get_one(root: Path) -> None:
+    """It is no reason to take an object for removed."""
+    (root / "trash").rmdir()
+
+    with pytest.raises(StoreUnavailable) as caught:
+        store_in(root).discard_object(DIGEST, at_s=1)
+    assert "wheelferry init" in (caught.value.hint or "")
+    assert object_path(root, DIGEST).exists()
+
+
+def test_clock_is_that_of_the_files(root: Path) -> None:
+    """It leaves nothing; a first run of a runner makes its directory for that."""
+    now_s = PosixStore(root, disk=Disk(), runner="new").clock_s()
+    (root / "probe").write_bytes(b"")
+
+    assert 0 <= (root / "probe").stat().st_mtime - now_s < 5
+    assert list(root.glob("staging/new/*")) == []
