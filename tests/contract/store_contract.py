@@ -310,6 +310,8 @@ class StoreContract:
         first, second = store.list_trash()
 
         assert (first.since_s, second.since_s) == (3, 7)
+        assert store.list_trash(only=[DIGEST]) == [first, second]
+        assert store.list_trash(only=[digest_of("other")]) == []
         assert store.purge_object(first)
         assert not store.purge_object(first)
         assert store.list_trash() == [second]

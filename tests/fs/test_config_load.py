@@ -142,9 +142,13 @@ PROTECTED = [key for key, option in OPTIONS.items() if option.is_protected]
 
 
 def test_what_a_job_must_not_change_is_protected() -> None:
-    """A job may choose which uv and Python to serve, and what a run may cost it."""
+    """A job may choose which uv and Python to serve, and what a run may cost it.
+
+    What gc is told matters to whoever runs it, and nobody else.
+    """
     costs = {"pull.deadline", "pull.max_bytes", "pull.limit_rate"}
     costs |= {"promote.deadline", "promote.limit_rate"}
+    costs |= {"gc.max_size", "gc.max_age", "gc.keep_free", "gc.grace"}
     assert set(OPTIONS) - set(PROTECTED) == {"uv.versions", "python.versions"} | costs
 
 

@@ -1,7 +1,7 @@
 """A store in memory, for tests of what stands above the store."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import BinaryIO
 
 from tests.support.records import digest_of, segment_id_of
@@ -127,8 +127,9 @@ class MemoryStore:
             self.trash[Trashed(digest, at_s, len(data))] = data
         return data is not None
 
-    def list_trash(self) -> list[Trashed]:
-        return sorted(self.trash, key=lambda item: (item.since_s, item.digest))
+    def list_trash(self, *, only: Collection[Digest] | None = None) -> list[Trashed]:
+        found = (item for item in self.trash if only is None or item.digest in only)
+        return sorted(found, key=lambda item: (item.since_s, item.digest))
 
     def recover_object(self, trashed: Trashed) -> bool:
         if check_digest(trashed.digest) in self.objects or trashed not in self.trash:

@@ -32,7 +32,10 @@ _GENERAL_CODES = {
     exits.DONE: ("", "Done, or nothing to do."),
     exits.UNWELL: ("", "`doctor` found at least one error."),
     exits.DOUBTFUL: ("", "`doctor` found warnings, and no error."),
-    exits.PARTLY_DONE: ("", "Partly done: `--strict`, and something was left undone."),
+    exits.PARTLY_DONE: (
+        "",
+        "Partly done: `--strict`, and something was left undone; or `gc` cannot reach its budget.",
+    ),
 }
 
 

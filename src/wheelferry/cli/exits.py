@@ -12,9 +12,8 @@ OUTPUT_LOST: Final = 74
 INTERRUPTED: Final = 130
 
 HELP: Final = """\
-Exit codes: 0 done, or nothing to do; 2 wrong usage or configuration; 10-13 the local
-Exit codes: 0 done, or nothing to do; 2 wrong usage or configuration; 10-13 the local
-cache; 20-27 the store; 30-34 damage; 40-43 services and hooks; 50-51 what doctor found;
+Exit codes: 0 done, or nothing to do; 2 wrong usage or configuration; 3 a budget of gc
+that cannot be reached; 10-13 the local cache; 20-27 the store; 30-34 damage; 40-43 services and hooks; 50-51 what doctor found;
 60 a project's lock; 70 a fault of wheelferry's own; 74 stdout could not be written; 130
 interrupted.  Treat any other code as a failure.  docs/cli.md has the table."""
 

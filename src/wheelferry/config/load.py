@@ -27,6 +27,7 @@ from wheelferry.config.model import (
     CacheConfig,
     Config,
     DaemonConfig,
+    GcConfig,
     PromoteConfig,
     PullConfig,
     PythonConfig,
@@ -284,7 +285,7 @@ def _build(settings: Mapping[str, Setting]) -> Config:
         section, _, name = key.partition(".")
         tree.setdefault(section, {})[name] = setting.value
     store, pull, daemon = tree["store"], tree["pull"], tree["daemon"]
-    promote = tree["promote"]
+    promote, gc = tree["promote"], tree["gc"]
     return Config(
         store=StoreConfig(timeout_s=store.pop("timeout"), **store),
         cache=CacheConfig(**tree["cache"]),
@@ -310,5 +311,11 @@ def _build(settings: Mapping[str, Setting]) -> Config:
             socket=daemon["socket"],
             projects=daemon["projects"],
             metrics_port=daemon["metrics_port"],
+        ),
+        gc=GcConfig(
+            max_bytes=gc["max_size"],
+            max_age_s=gc["max_age"],
+            keep_free_bytes=gc["keep_free"],
+            grace_s=gc["grace"],
         ),
     )

@@ -88,6 +88,15 @@ class DaemonConfig(NamedTuple):
     metrics_port: int | None
 
 
+class GcConfig(NamedTuple):
+    """What the store may be, and how long what was removed can be had back."""
+
+    max_bytes: int | None
+    max_age_s: float | None
+    keep_free_bytes: int | None
+    grace_s: float
+
+
 class Config(NamedTuple):
     """All of it; built once per run, by `load_config`."""
 
@@ -99,3 +108,4 @@ class Config(NamedTuple):
     promote: PromoteConfig
     pull: PullConfig
     daemon: DaemonConfig
+    gc: GcConfig

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from wheelferry.config.values import (
+    AGE,
     DURATION,
     INDEXES,
     KINDS,
@@ -286,6 +287,48 @@ _TABLE: Final = (
             "Port of the loopback on which the daemon has figures for Prometheus, at"
             " `/metrics`; no two daemons of a host may share one"
         ),
+    ),
+    Option(
+        key="gc.max_size",
+        kind=SIZE,
+        default="no limit",
+        help=(
+            "How large the store's packs may be together; beyond it those go that no runner"
+            " has needed for the longest time"
+        ),
+        flag="--max-size",
+        is_protected=False,
+        own_example='"200G"',
+    ),
+    Option(
+        key="gc.max_age",
+        kind=AGE,
+        default="no limit",
+        help="How long a pack stays that no runner needs",
+        flag="--max-age",
+        is_protected=False,
+    ),
+    Option(
+        key="gc.keep_free",
+        kind=SIZE,
+        default="no limit",
+        help=(
+            "How much of the share is to be free; for this, nothing goes that a runner"
+            " needed within the grace"
+        ),
+        flag="--keep-free",
+        is_protected=False,
+        own_example='"50G"',
+    ),
+    Option(
+        key="gc.grace",
+        kind=AGE,
+        default="1d",
+        help="How long what was removed can be had back, before its room is free",
+        flag="--grace",
+        is_protected=False,
+        own_example='"2d"',
+        constant=24 * 3600,
     ),
 )
 

@@ -49,8 +49,10 @@ _PORT = r"(?a)[1-9]\d{0,4}"
 _NUMBER = r"(?a)(\d{1,15}(?:\.\d{1,6})?)([A-Za-z]?)"
 
 _TIMES = (("s", 1), ("m", 60), ("h", 3600))
+_AGES = (*_TIMES, ("d", 24 * 3600), ("w", 7 * 24 * 3600))
 _SIZES = (("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1 << 40))
 MAX_DURATION_S: Final = 24 * 3600
+MAX_AGE_S: Final = 520 * 7 * 24 * 3600
 _MAX_PORT: Final = 65535
 
 
@@ -137,6 +139,13 @@ def _parse_duration(text: str) -> float:
     seconds = _parse_number(DURATION, text)
     if not 0 < seconds <= MAX_DURATION_S:
         raise ValueError(DURATION.form)
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+def _parse_age(text: str) -> float:
+    seconds = _parse_number(AGE, text)
+    if not 0 < seconds <= MAX_AGE_S:
+        raise ValueError(AGE.form)
     return int(seconds) if seconds.is_integer() else seconds
 
 
@@ -263,6 +272,14 @@ DURATION = ValueKind(
     metavar="TIME",
     is_number=True,
     units=_TIMES,
+)
+AGE = ValueKind(
+    form="a number of seconds, or one with `s`, `m`, `h`, `d` or `w`: at most 520w",
+    example='"90d"',
+    parse=_parse_age,
+    metavar="AGE",
+    is_number=True,
+    units=_AGES,
 )
 SIZE = ValueKind(
     form="a number of bytes, or one with `K`, `M`, `G` or `T` (powers of 1024)",

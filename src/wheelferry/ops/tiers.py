@@ -9,7 +9,7 @@ from wheelferry.disk.clock import Deadline
 from wheelferry.events import Event, Level, Sink
 from wheelferry.native.judge import Machine
 from wheelferry.store.base import Store
-from wheelferry.store.view import View
+from wheelferry.store.view import Refresh, View
 
 STAGING = "staging"
 VIEW = "view.sqlite"
@@ -59,7 +59,10 @@ class Tiers(NamedTuple):
 
         Each of them is reported too, and a view that another process keeps busy.
         """
-        result = self.view.refresh(self.store)
+        return self.tell(self.view.refresh(self.store))
+
+    def tell(self, result: Refresh) -> int:
+        """Report what a refresh left out; return how many segments."""
         if result.deferred:
             self.emit(
                 Event(

@@ -10,6 +10,7 @@ from wheelferry.errors import StoreError
 from wheelferry.events import Event, Level
 from wheelferry.ops.local import local_disk
 from wheelferry.ops.tiers import USED, Tiers
+from wheelferry.store.base import Store
 from wheelferry.store.record import Digest
 
 INTERVAL_S = 24 * 3600
@@ -21,14 +22,19 @@ def last_uses(tiers: Tiers) -> dict[Digest, int]:
     In seconds of the server's clock, and to a day: what counts is that a cache held it.
     Empty if the store does not tell.
     """
-    found: dict[Digest, int] = {}
     try:
-        for _, written_s, usage in tiers.store.read_usage():
-            for time_s, packs in ((written_s, usage.held), *usage.before):
-                for pack in packs:
-                    found[pack] = max(time_s, found.get(pack, time_s))
+        return read_uses(tiers.store)
     except StoreError:
         return {}  # then the order is as good as another
+
+
+def read_uses(store: Store) -> dict[Digest, int]:
+    """Return the same; raises StoreError if the store does not tell."""
+    found: dict[Digest, int] = {}
+    for _, written_s, usage in store.read_usage():
+        for time_s, packs in ((written_s, usage.held), *usage.before):
+            for pack in packs:
+                found[pack] = max(time_s, found.get(pack, time_s))
     return found
 
 

@@ -4,7 +4,7 @@ Contracts, not implementation: `tests/contract/` has one suite that every implem
 and every wrapper must pass.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
@@ -235,8 +235,11 @@ class Store(Protocol):
         """
         ...
 
-    def list_trash(self) -> list[Trashed]:
-        """Return what was taken away, the oldest first; one object may be there twice."""
+    def list_trash(self, *, only: Collection[Digest] | None = None) -> list[Trashed]:
+        """Return what was taken away, the oldest first; one object may be there twice.
+
+        With `only`, no others than these are looked at.
+        """
         ...
 
     def recover_object(self, trashed: Trashed) -> bool:

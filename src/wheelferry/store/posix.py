@@ -6,7 +6,7 @@ OSErrors become StoreErrors here and nowhere else.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -292,12 +292,12 @@ class PosixStore:
         with self._writing("remove", self._root / layout.object_path(digest)):
             return removal.discard(self._root, digest, at_s, disk=self._disk)
 
-    def list_trash(self) -> list[Trashed]:
-        """Return what is in `trash/`, the oldest first."""
+    def list_trash(self, *, only: Collection[Digest] | None = None) -> list[Trashed]:
+        """Return what is in `trash/`, the oldest first; see `Store.list_trash`."""
         from wheelferry.store import removal  # noqa: PLC0415
 
         with self._reading("list", self._root / layout.TRASH):
-            return removal.list_trash(self._root, self._reads)
+            return removal.list_trash(self._root, self._reads, only)
 
     def recover_object(self, trashed: Trashed) -> bool:
         """Rename an object back into its place; see `Store.recover_object`."""

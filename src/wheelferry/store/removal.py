@@ -6,7 +6,7 @@ open reads on.  Functions raise plain OSError.
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from wheelferry.disk import Disk
@@ -55,13 +55,18 @@ def remove_segment(root: Path, segment: SegmentId, *, disk: Disk) -> bool:
     return _unlink(root / layout.segment_path(segment), disk=disk)
 
 
-def list_trash(root: Path, reads: Reads) -> list[Trashed]:
-    """Return what is in the trash under names of ours, the oldest first."""
+def list_trash(
+    root: Path, reads: Reads, only: Collection[Digest] | None = None
+) -> list[Trashed]:
+    """Return what is in the trash under names of ours, the oldest first.
+
+    One listing, and a look at each object that is wanted.
+    """
     directory = root / layout.TRASH
     found: list[Trashed] = []
     for name in list_current(reads, directory):
         parsed = layout.parse_trash_name(name)
-        if parsed is None:
+        if parsed is None or (only is not None and parsed[0] not in only):
             continue
         size_bytes = size_current(reads, directory / name)
         if size_bytes is not None:  # it is gone again, or is no file

@@ -7,7 +7,7 @@ the next refresh reads the catalog again.
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from wheelferry.disk import Disk
 from wheelferry.store.base import Store
@@ -31,6 +31,10 @@ from wheelferry.store.view_rows import (
     Totals,
     whole,
 )
+
+if TYPE_CHECKING:
+    from wheelferry.store.segment_footer import Tombstone
+    from wheelferry.store.view_packs import CataloguedPack
 
 __all__ = ["LightRecord", "RecordRef", "Refresh", "Rejection", "Totals", "View"]
 
@@ -251,6 +255,35 @@ class View:
         """Return what `replace_rejected` was told last."""
         rows = self._rows("SELECT identity, stamp, reason FROM rejected")
         return {Identity(name): Rejection(*values) for name, *values in rows}
+
+    def packs(self) -> "list[CataloguedPack]":
+        """Return all packs that records name."""
+        from wheelferry.store.view_packs import list_packs  # noqa: PLC0415 (for gc)
+
+        return self._query(list_packs)
+
+    def promotions(self) -> list[tuple[Digest, SegmentId]]:
+        """Return which segments name which pack, but for those that only merge others."""
+        from wheelferry.store.view_packs import list_promotions  # noqa: PLC0415
+
+        return self._query(list_promotions)
+
+    def named(self, packs: Collection[Digest]) -> frozenset[Digest]:
+        """Return those packs that records name."""
+        from wheelferry.store.view_packs import find_named  # noqa: PLC0415
+
+        return self._query(lambda db: find_named(db, packs))
+
+    def occurrences(
+        self, packs: Collection[Digest]
+    ) -> "list[tuple[Digest, Tombstone]]":
+        """Return each record of these packs, as a tombstone for it, by pack.
+
+        Those too of which queries show another in their place.
+        """
+        from wheelferry.store.view_packs import find_occurrences  # noqa: PLC0415
+
+        return self._query(lambda db: find_occurrences(db, packs))
 
     def count_by_format(self) -> Mapping[str, int]:
         """Return the number of records of each format."""

@@ -15,7 +15,7 @@ from wheelferry import __version__
 from wheelferry.disk import Disk, clock
 from wheelferry.errors import CacheError
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 BUSY_TIMEOUT_S: Final = 10.0
 
 _CACHE_BYTES: Final = 8 << 20
@@ -45,7 +45,9 @@ _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 # random: one of a file that was thrown away names nothing in the next.
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-CREATE TABLE segments (n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE);
+CREATE TABLE segments (
+  n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, merged INTEGER NOT NULL
+);
 CREATE TABLE refused (
   id TEXT PRIMARY KEY, message TEXT NOT NULL, attempts INTEGER NOT NULL,
   wait INTEGER NOT NULL

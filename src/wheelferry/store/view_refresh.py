@@ -223,7 +223,10 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
     if db.execute("SELECT 1 FROM segments WHERE id = ?", (segment,)).fetchone():
         return None
     footer = read_footer(data, segment=segment)
-    n = db.execute("INSERT INTO segments (id) VALUES (?)", (segment,)).lastrowid
+    n = db.execute(
+        "INSERT INTO segments (id, merged) VALUES (?, ?)",
+        (segment, bool(footer.replaces)),
+    ).lastrowid
     (first,) = db.execute("SELECT value FROM meta WHERE key = 'next_ref'").fetchone()
     db.execute(
         "UPDATE meta SET value = ? WHERE key = 'next_ref'",

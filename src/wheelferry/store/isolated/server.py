@@ -143,6 +143,10 @@ class Server:
     def _discard_object(self, digest: Digest, at_s: int) -> bool:
         return self._store.discard_object(digest, at_s=at_s)
 
+    def _list_trash(self, only: list[Digest] | None) -> list[tuple[object, ...]]:
+        wanted = None if only is None else frozenset(only)
+        return [tuple(item) for item in self._store.list_trash(only=wanted)]
+
     def _recover_object(self, trashed: tuple[Digest, int, int]) -> bool:
         return self._store.recover_object(Trashed(*trashed))
 
@@ -159,8 +163,6 @@ class Server:
         """Begin a listing; return its handle."""
         handle = next(self._numbers)
         items = getattr(self._store, name)()
-        if name == "list_trash":
-            items = map(tuple, items)
         if name == "read_usage":
             # Each can be large, and is sent by itself.
             plain = ((who, when_s, tuple(usage)) for who, when_s, usage in items)

@@ -5,7 +5,7 @@ thread can be told to give it up; a process can.  This one makes none on the sha
 asks the child, waits for so long, and then kills it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar, cast
@@ -206,9 +206,11 @@ class IsolatedStore:
         """Take an object away; see `Store.discard_object`."""
         return bool(self._calls.call("discard_object", digest, at_s))
 
-    def list_trash(self) -> list[Trashed]:
-        """Return what was taken away, the oldest first."""
-        return [Trashed(*item) for item in self._listing("list_trash")]
+    def list_trash(self, *, only: Collection[Digest] | None = None) -> list[Trashed]:
+        """Return what was taken away, the oldest first; see `Store.list_trash`."""
+        wanted = None if only is None else list(only)
+        items = self._calls.call("list_trash", wanted)
+        return [Trashed(*item) for item in items]
 
     def recover_object(self, trashed: Trashed) -> bool:
         """Bring back what was taken away; see `Store.recover_object`."""

@@ -1,0 +1,72 @@
+"""`wheelferry gc`: keep the store within its budget."""
+
+from wheelferry.cli import exits
+from wheelferry.cli.command import DRY_RUN, command
+from wheelferry.cli.render_gc import (
+    encode_plan,
+    encode_report,
+    render_plan,
+    render_report,
+)
+from wheelferry.cli.session import Session
+from wheelferry.cli.wiring import connect, open_tiers
+from wheelferry.disk import clock
+from wheelferry.ops.gc import Budget, apply_gc, find_content, plan_gc
+
+
+@command(
+    "gc",
+    example="wheelferry gc --max-size 200G --dry-run",
+    settings=(
+        "gc.max_size",
+        "gc.max_age",
+        "gc.keep_free",
+        "gc.grace",
+        "store.path",
+        "cache.path",
+        "cache.state",
+        "runner.name",
+    ),
+    params=(DRY_RUN,),
+)
+def gc(session: Session, *, is_dry_run: bool) -> int:
+    """Remove from the store what nobody needs, to keep it within its budget.
+
+    What no record names goes, what is of formats that have newer ones and that no runner
+    has needed for 30 days, and what is beyond the budget: the least recently needed
+    first.  It can be had back until the grace is over; only then its room is free, with
+    the next gc.  Safe at any time, on any number of hosts at once.  Exits with 3 if the
+    budget cannot be reached.
+    """
+    return run_gc(session, is_dry_run=is_dry_run)
+
+
+def run_gc(session: Session, *, is_dry_run: bool = False) -> int:
+    """Remove what is to go, and say what that was; return the exit code."""
+    output, config = session.output, session.config.gc
+    budget = Budget(
+        max_bytes=config.max_bytes,
+        max_age_s=config.max_age_s,
+        keep_free_bytes=config.keep_free_bytes,
+        grace_s=config.grace_s,
+    )
+    with (
+        connect(session, makes_state=not is_dry_run) as link,
+        open_tiers(session, link, needs_cache=False, only_looks=is_dry_run) as tiers,
+    ):
+        plan = plan_gc(find_content(tiers), budget)
+        location = tiers.store.location
+        if is_dry_run:
+            output.text(render_plan(plan, location))
+            output.document(encode_plan(plan, location))
+            return exits.DONE if plan.is_reached else exits.PARTLY_DONE
+        report = apply_gc(tiers, plan)
+    duration_s = clock.monotonic_s() - session.process.started_s
+    output.text(render_report(plan, report, location, duration_s))
+    output.document(encode_report(plan, report, location, duration_s))
+    if report.stopped_by is not None:
+        raise report.stopped_by
+    return exits.DONE if plan.is_reached else exits.PARTLY_DONE
+
+
+COMMAND = gc

@@ -1,0 +1,291 @@
+"""gc: what nobody needs leaves the store, so that it stays within its budget.
+
+gather: the view, when runners last needed each pack, all objects with their times, the
+trash.  plan: `gc_plan`.  apply, in this order:
+
+1. *recover* what is in the trash though a record names it: a gc was killed before 5.
+2. *purge* what has been in the trash for longer than the grace.
+3. *bury*: commit a segment with a tombstone for each record of the packs that are to go.
+   Killed after it: the objects are orphans, which the next gc takes.
+4. *discard*: rename the objects into the trash.
+5. *look again*: list the catalog once more, and bring back what a segment names that came
+   since.  Killed before it: 1, by any other gc, and before anything is purged.
+
+Promoters look again too, after their segment is committed.  A promoter that left out a
+pack because it was there, and a gc that takes it away, cannot both miss each other: if
+the segment came before our second listing, 5 finds it; if after, the promoter looks for
+the pack after our rename, and puts it back.  Any number may run at once.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from wheelferry.disk.clock import monotonic_s
+from wheelferry.errors import CacheError, StoreError, StoreFull, StoreReadOnly
+from wheelferry.events import Event, Level, progress
+from wheelferry.ops.gc_plan import (
+    Budget,
+    Content,
+    GcPlan,
+    Orphan,
+    Pack,
+    Victim,
+    Why,
+    plan_gc,
+)
+from wheelferry.ops.tiers import Tiers
+from wheelferry.ops.usage import read_uses
+from wheelferry.store.base import Trashed
+from wheelferry.store.record import Digest, SegmentId
+from wheelferry.store.segment import encode_segment
+from wheelferry.store.segment_footer import (
+    MAX_LISTED_SEGMENTS,
+    MAX_TOMBSTONES,
+    Tombstone,
+)
+
+__all__ = ["Budget", "GcPlan", "GcReport", "apply_gc", "find_content", "plan_gc"]
+
+BATCH: Final = 500
+"""So many objects are taken away between two looks at the catalog."""
+
+ROOM_BYTES: Final = 16 << 20
+"""How much is made free at a time for a tombstone that a full share has no room for."""
+
+
+@dataclass(slots=True, kw_only=True)
+class GcReport:
+    """What a removal did; sizes in bytes.
+
+    Attributes:
+        discarded, discarded_bytes: Objects that went to the trash.
+        purged, purged_bytes: Objects that were removed for good.
+        early: How many of those before their grace was over, for want of room.
+        recovered: Objects that were brought back.
+        records: How many records were killed.
+        others: Victims that another host had taken away already.
+        stopped_by: What ended it half way, if anything did.
+    """
+
+    discarded: int = 0
+    discarded_bytes: int = 0
+    purged: int = 0
+    purged_bytes: int = 0
+    early: int = 0
+    recovered: int = 0
+    records: int = 0
+    others: int = 0
+    stopped_by: CacheError | StoreError | None = None
+
+
+def find_content(tiers: Tiers) -> Content:
+    """Read what there is to decide on; changes nothing.
+
+    Costs a listing of all directories of the store, and of the files in them.
+
+    Raises:
+        CacheError: Another process keeps the view busy, which then is of the past.
+        StoreError: The store cannot be read.
+    """
+    result = tiers.view.refresh(tiers.store)
+    if result.deferred:
+        raise CacheError(
+            "another process is busy with this runner's view of the catalog",
+            hint="try again in a minute",
+        )
+    is_whole = not tiers.tell(result)
+    # The uses before the objects: what comes meanwhile is young by its own time.
+    uses = read_uses(tiers.store)
+    dated = {digest: (size, s) for digest, size, s in tiers.store.list_dated()}
+    times = tiers.store.segment_times()
+    trash = tuple(tiers.store.list_trash())
+    free_bytes = tiers.store.survey(writes=False).free_bytes
+    promoted: dict[Digest, int] = {}
+    for pack, segment in tiers.view.promotions():
+        promoted[pack] = max(promoted.get(pack, 0), times.get(segment, 0))
+    seen_s = [written_s for _, written_s in dated.values()]
+    now_s = _find_now(tiers, [*seen_s, *times.values(), *uses.values()])
+    packs = tuple(
+        Pack(
+            digest=pack.digest,
+            size_bytes=dated.get(pack.digest, (0, 0))[0],
+            # No runner can have needed it later than now, whatever it says.
+            needed_s=min(
+                now_s,
+                max(
+                    uses.get(pack.digest, 0),
+                    promoted.get(pack.digest, 0),
+                    dated.get(pack.digest, (0, 0))[1],
+                ),
+            ),
+            subject=f"{pack.name} {pack.version}",
+            format_ids=pack.format_ids,
+            is_missing=pack.digest not in dated,
+        )
+        for pack in tiers.view.packs()
+    )
+    named = {pack.digest for pack in packs}
+    orphans = tuple(
+        Orphan(digest=digest, size_bytes=size_bytes, since_s=since_s)
+        for digest, (size_bytes, since_s) in dated.items()
+        if digest not in named
+    )
+    return Content(
+        packs=packs,
+        orphans=orphans,
+        trash=trash,
+        free_bytes=free_bytes,
+        now_s=now_s,
+        is_whole=is_whole,
+    )
+
+
+def _find_now(tiers: Tiers, seen_s: Iterable[int]) -> int:
+    """Return the server's time.
+
+    Where nothing can be written to ask for it, the latest that is seen in the store: then
+    all seems younger than it is, and nothing goes too early.  That is bounded by this
+    host's clock, since a runner may say of itself what it likes.
+    """
+    try:
+        return tiers.store.clock_s()
+    except (StoreFull, StoreReadOnly):
+        host_s = int(tiers.now())
+        return max((s for s in seen_s if s <= host_s), default=host_s)
+
+
+def apply_gc(tiers: Tiers, plan: GcPlan) -> GcReport:
+    """Carry a plan out; the report says how far it came."""
+    report = GcReport()
+    try:
+        _Removal(tiers, plan, report).run()
+    except (CacheError, StoreError) as exc:
+        report.stopped_by = exc
+    return report
+
+
+class _Removal:
+    """One run, step by step: the module says why in this order."""
+
+    def __init__(self, tiers: Tiers, plan: GcPlan, report: GcReport) -> None:
+        self._tiers = tiers
+        self._store = tiers.store
+        self._plan = plan
+        self._report = report
+        self._began_s = monotonic_s()
+        self._left = list(plan.victims)
+
+    def run(self) -> None:
+        """Do all of it; raises StoreError."""
+        for item in self._plan.wanted:
+            self._recover(item)
+        for item in self._plan.expired:
+            self._purge(item)
+        self._bury()
+        total = len(self._left)
+        while self._left:
+            batch, self._left = self._left[:BATCH], self._left[BATCH:]
+            for victim in batch:
+                self._discard(victim)
+            self._look_again([victim.digest for victim in batch])
+            done = total - len(self._left)
+            self._tiers.emit(progress("removing", done=done, total=total))
+
+    def _bury(self) -> None:
+        packs = [v.digest for v in self._left if v.why is not Why.ORPHAN]
+        tombstones = sorted(t for _, t in self._tiers.view.occurrences(packs))
+        for part in split_tombstones(tombstones):
+            data = encode_segment(
+                [],
+                runner=self._tiers.runner,
+                created_s=int(self._tiers.now()),
+                tombstones=part,
+            )
+            segment = self._commit(data)
+            self._tiers.view.add_own(segment, data)
+            self._report.records += len(part)
+
+    def _commit(self, data: bytes) -> SegmentId:
+        while True:
+            try:
+                return self._store.commit_segment(data)
+            except StoreFull:
+                if not self._make_room():
+                    raise
+
+    def _make_room(self) -> bool:
+        """Remove something for good, grace or not; return whether there was anything.
+
+        Removed with their records still in the catalog, victims are misses until the
+        tombstone is written: that is better than a share that stays full.
+        """
+        freed_bytes = 0
+        for item in self._store.list_trash():
+            freed_bytes += self._purge(item, is_early=True)
+            if freed_bytes >= ROOM_BYTES:
+                break
+        while self._left and freed_bytes < ROOM_BYTES:
+            victim = self._left.pop(0)
+            self._discard(victim)
+            for item in self._store.list_trash(only=[victim.digest]):
+                freed_bytes += self._purge(item, is_early=True)
+        return freed_bytes > 0
+
+    def _discard(self, victim: Victim) -> None:
+        at_s = self._plan.content.now_s + int(monotonic_s() - self._began_s)
+        if self._store.discard_object(victim.digest, at_s=at_s):
+            self._report.discarded += 1
+            self._report.discarded_bytes += victim.size_bytes
+        else:
+            self._report.others += 1
+
+    def _look_again(self, digests: Sequence[Digest]) -> None:
+        self._tiers.refresh()
+        named = self._tiers.view.named(digests)
+        if not named:
+            return
+        # Whoever took it away: of two at once, one sees the segment first.
+        trash = self._store.list_trash(only=named)
+        for item in {item.digest: item for item in trash}.values():
+            self._recover(item)
+
+    def _recover(self, item: Trashed) -> None:
+        if self._store.recover_object(item):
+            self._report.recovered += 1
+            self._tiers.emit(
+                Event(
+                    name="object.recovered",
+                    level=Level.DEBUG,
+                    message=f"brought back {item.digest}: a record names it again",
+                    fields={"digest": item.digest, "size_bytes": item.size_bytes},
+                )
+            )
+
+    def _purge(self, item: Trashed, *, is_early: bool = False) -> int:
+        """Remove something for good; return how much that made free."""
+        if not self._store.purge_object(item):
+            return 0
+        self._report.purged += 1
+        self._report.purged_bytes += item.size_bytes
+        self._report.early += is_early
+        return item.size_bytes
+
+
+def split_tombstones(tombstones: Sequence[Tombstone]) -> Iterator[list[Tombstone]]:
+    """Yield sorted tombstones in parts that each fit into one segment."""
+    part: list[Tombstone] = []
+    segments = 0
+    for _, group in groupby(tombstones, key=lambda tombstone: tombstone.segment):
+        of_one = list(group)
+        while of_one:
+            if segments == MAX_LISTED_SEGMENTS or len(part) == MAX_TOMBSTONES:
+                yield part
+                part, segments = [], 0
+            room = MAX_TOMBSTONES - len(part)
+            part += of_one[:room]
+            of_one = of_one[room:]
+            segments += 1
+    if part:
+        yield part

@@ -1,0 +1,237 @@
+"""What goes: orphans, superseded formats, the old, and the least recently needed."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wheelferry.ops.gc_plan import (
+    FLOOR,
+    FUTURE_S,
+    SUPERSEDED_S,
+    Budget,
+    Content,
+    Orphan,
+    Pack,
+    Why,
+    find_superseded,
+    is_expired,
+    plan_gc,
+)
+from wheelferry.store.base import Trashed
+from wheelferry.store.record import Digest
+
+NOW_S = 2_000_000_000
+DAY_S = 24 * 3600
+GIB = 1 << 30
+NEW = frozenset({"wheels-v8/array5"})
+OLD = frozenset({"wheels-v6/map"})
+
+
+def pack(
+    number: int,
+    *,
+    days: float = 0,
+    size: int = GIB,
+    formats: frozenset[str] = NEW,
+    is_missing: bool = False,
+) -> Pack:
+    """Return a pack that was needed so many days ago."""
+    return Pack(
+        digest=Digest(f"{number:064x}"),
+        size_bytes=0 if is_missing else size,
+        needed_s=int(NOW_S - days * DAY_S),
+        subject=f"p{number} 1.0",
+        format_ids=formats,
+        is_missing=is_missing,
+    )
+
+
+def content(
+    *packs: Pack, free: int = 100 * GIB, trash: tuple[Trashed, ...] = ()
+) -> Content:
+    """Return a store with these packs."""
+    return Content(packs=packs, orphans=(), trash=trash, free_bytes=free, now_s=NOW_S)
+
+
+def gone(found: Content, **budget: float) -> list[tuple[int, Why]]:
+    """Return numbers of victims, and why they go."""
+    plan = plan_gc(found, Budget(**budget))  # type: ignore[arg-type]
+    return [(int(victim.digest, 16), victim.why) for victim in plan.victims]
+
+
+def test_without_a_budget_nothing_that_is_named_goes() -> None:
+    """However old it is."""
+    assert gone(content(pack(1, days=1000), pack(2))) == []
+
+
+def test_least_recently_needed_goes_first_and_leaves_some_room() -> None:
+    """To nine tenths of the size, so that the next promotion is no gc again."""
+    found = content(*(pack(number, days=20 - number) for number in range(12)))
+
+    assert gone(found, max_bytes=10 * GIB) == [
+        (0, Why.SIZE),
+        (1, Why.SIZE),
+        (2, Why.SIZE),
+    ]
+    assert gone(found, max_bytes=12 * GIB) == []
+
+
+def test_a_large_pack_stays_where_smaller_ones_are_enough() -> None:
+    """A store is not emptied below eight tenths for one that came first in line."""
+    packs = [pack(1, days=30), pack(2, days=29, size=4 * GIB)]
+    packs += [pack(number, days=10) for number in range(3, 9)]
+
+    assert gone(content(*packs), max_bytes=10 * GIB) == [(1, Why.SIZE), (3, Why.SIZE)]
+
+
+def test_what_is_too_old_goes_whatever_the_size() -> None:
+    """By when a runner last needed it."""
+    found = content(pack(1, days=91), pack(2, days=89))
+
+    assert gone(found, max_age_s=90 * DAY_S) == [(1, Why.AGE)]
+
+
+def test_superseded_formats_go_when_nobody_needs_them() -> None:
+    """After 30 days; a pack that a newer format has too stays."""
+    old = pack(1, days=31, formats=OLD)
+    found = content(
+        old,
+        pack(2, days=29, formats=OLD),
+        pack(3, days=31, formats=OLD | NEW),
+        pack(4, days=31, formats=frozenset({"sdists-v9/git"})),
+    )
+
+    assert gone(found) == [(1, Why.SUPERSEDED)]
+    assert gone(content(old)) == []
+    assert SUPERSEDED_S == 30 * DAY_S
+
+
+@pytest.mark.parametrize(
+    ("formats", "expected"),
+    [
+        (["wheels-v6/map", "wheels-v8/array5"], ["wheels-v6/map"]),
+        (["wheels-v6/map", "wheels-v6/array4"], []),
+        (["wheels-v8/array5", "sdists-v11/git"], []),
+        (["wheels-v9/map", "wheels-v10/map"], ["wheels-v9/map"]),
+        (["wheels-v٦/map", "wheels-v8/map", "wheels", "", "wheels-v/x"], []),
+        (["wheels-v99999999999/map", "wheels-v8/map"], []),
+    ],
+)
+def test_superseded_is_told_by_the_number_of_the_bucket(
+    formats: list[str], expected: list[str]
+) -> None:
+    """What has no number that can be is never superseded, and supersedes nothing."""
+    packs = [pack(n, formats=frozenset({name})) for n, name in enumerate(formats)]
+
+    assert sorted(find_superseded(packs)) == expected
+
+
+def test_orphans_go_after_the_grace() -> None:
+    """But not where a part of the catalog could not be read: they may be none."""
+    orphans = tuple(
+        Orphan(digest=Digest(f"{n:064x}"), size_bytes=GIB, since_s=NOW_S - s)
+        for n, s in ((1, DAY_S + 1), (2, DAY_S - 1))
+    )
+    found = replace(content(), orphans=orphans)
+
+    assert gone(found) == [(1, Why.ORPHAN)]
+    assert gone(replace(found, is_whole=False)) == []
+    plan = plan_gc(found, Budget(max_bytes=GIB // 2))
+    assert (plan.over_bytes, plan.is_reached) == (GIB // 2, False)
+
+
+def test_free_space_counts_what_is_about_to_be_free() -> None:
+    """The trash too: or each gc until the grace is over would take as much again."""
+    trash = (Trashed(Digest("f" * 64), NOW_S - 10, 3 * GIB),)
+    packs = [pack(number, days=20 - number) for number in range(5)]
+
+    assert (
+        gone(content(*packs, free=2 * GIB, trash=trash), keep_free_bytes=5 * GIB) == []
+    )
+    assert gone(content(*packs, free=3 * GIB), keep_free_bytes=5 * GIB) == [
+        (0, Why.FREE),
+        (1, Why.FREE),
+        (2, Why.FREE),
+    ]
+
+
+def test_free_space_never_takes_what_was_needed_within_the_grace() -> None:
+    """Others fill the share too, and all of the store might not be enough."""
+    found = content(pack(1, days=2), pack(2, days=0.5), free=0)
+    plan = plan_gc(found, Budget(keep_free_bytes=10 * GIB))
+
+    assert [victim.subject for victim in plan.victims] == ["p1 1.0"]
+    assert (plan.short_bytes, plan.is_reached) == (9 * GIB, False)
+
+
+def test_a_tight_budget_is_told_by_what_is_hot() -> None:
+    """It takes what was needed a moment ago, and says how many that are."""
+    found = content(pack(1, days=2), pack(2, days=0.5), pack(3, days=0.1))
+
+    assert plan_gc(found, Budget(max_bytes=GIB)).hot == 1
+
+
+def test_missing_packs_take_no_room_and_do_not_count() -> None:
+    """To give up their records would make nothing free."""
+    found = content(pack(1, days=9, is_missing=True), pack(2, days=8), pack(3))
+
+    assert gone(found, max_bytes=GIB) == [(2, Why.SIZE)]
+
+
+def test_trash_is_brought_back_where_a_record_names_it() -> None:
+    """Of several the latest, whatever their age; the others go with their grace."""
+    digest = pack(1).digest
+    old, late = Trashed(digest, 5, 7), Trashed(digest, NOW_S - 10, 7)
+    other = Trashed(Digest("f" * 64), NOW_S - DAY_S - 1, 7)
+    rests = Trashed(Digest("e" * 64), NOW_S - DAY_S + 1, 7)
+    found = content(pack(1, is_missing=True), trash=(old, other, rests, late))
+    plan = plan_gc(found, Budget())
+
+    assert plan.wanted == (late,)
+    assert plan.expired == (old, other)
+    assert plan.resting == (rests,)
+    there = plan_gc(replace(found, packs=(pack(1),)), Budget())
+    assert (there.wanted, there.resting) == ((), (rests, late))
+
+
+@pytest.mark.parametrize(
+    ("since_s", "expected"),
+    [
+        (NOW_S, False),
+        (NOW_S - DAY_S + 1, False),
+        (NOW_S - DAY_S, True),
+        (0, True),
+        (NOW_S + FUTURE_S, False),
+        (NOW_S + FUTURE_S + 1, True),
+    ],
+)
+def test_a_grace_ends_and_one_of_the_far_future_never_began(
+    since_s: int, *, expected: bool
+) -> None:
+    """A file that a broken clock has dated does not take room for ever."""
+    assert is_expired(since_s, NOW_S, DAY_S) is expected
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 1 << 20), st.integers(0, 400)), min_size=1, max_size=40
+    ),
+    st.integers(1, 30 << 20),
+)
+def test_size_is_reached_and_no_more_than_that(
+    drawn: list[tuple[int, int]], max_bytes: int
+) -> None:
+    """Under the size always; above eight tenths, unless the last one was that large."""
+    packs = [pack(n, size=s, days=d) for n, (s, d) in enumerate(drawn)]
+    found = content(*packs)
+    plan = plan_gc(found, Budget(max_bytes=max_bytes))
+    left_bytes = found.object_bytes - plan.victim_bytes
+
+    assert left_bytes <= max_bytes
+    assert plan.over_bytes == 0
+    if plan.victims and left_bytes < max_bytes * FLOOR:
+        last = plan.victims[-1]
+        assert left_bytes + last.size_bytes > max_bytes
+    assert len({victim.digest for victim in plan.victims}) == len(plan.victims)
