@@ -132,10 +132,10 @@ def catalog_alive(ferry: Ferry) -> int:
 def test_what_is_promoted_again_lives(ferry: Ferry, tmp_path: Path) -> None:
     """A tombstone kills what was there, and not what comes."""
     collect(ferry, max_age_s=90 * DAY_S)
-    cache = make_cache(tmp_path / "other", [OLD])
-    other = Ferry(cache=cache, store=ferry.store, runner="r2")
+    other = Ferry(cache=tmp_path / "other", store=ferry.store, runner="r2")
     with other.open() as tiers:
         tiers.refresh()
+    make_cache(other.cache, [OLD])
 
     assert len(other.promote().promoted) == 1
     assert catalog_alive(ferry) == 2

@@ -220,6 +220,7 @@ class _Batch:
         self._outflow = outflow
         self._records: list[Record] = []
         self._packs: dict[Digest, SpooledPack] = {}
+        self._evicted = tiers.view.evicted()
 
     def add(self, packed: Packed) -> None:
         """Put a pack into the store; whatever comes, the pack is taken care of."""
@@ -228,6 +229,8 @@ class _Batch:
             pack.close()
         else:
             try:
+                if packed.record.identity in self._evicted:
+                    self._recover(digest)
                 self._put(digest, pack)
             except BaseException:
                 pack.close()
@@ -247,10 +250,16 @@ class _Batch:
         if not self._records:
             return
         tiers, report = self._tiers, self._report
-        data = encode_segment(
-            self._records, runner=tiers.runner, created_s=int(tiers.now())
-        )
-        segment = tiers.store.commit_segment(data)
+        created_s = int(tiers.now())
+        while True:
+            data = encode_segment(
+                self._records, runner=tiers.runner, created_s=created_s
+            )
+            segment = tiers.store.commit_segment(data)
+            if not tiers.view.is_buried(segment):
+                break
+            # The very bytes that were removed within this second: they need another name.
+            created_s += 1
         for digest in tiers.store.look_again(self._packs):
             self._put(digest, self._packs[digest])
         tiers.view.add_own(segment, data)
@@ -293,6 +302,12 @@ class _Batch:
     def _note(self, record: Record) -> None:
         self._report.promoted.append(record)
         self._tiers.emit(_promoted(record))
+
+    def _recover(self, digest: Digest) -> None:
+        """Bring a pack back that was removed a while ago: that costs no network."""
+        store = self._tiers.store
+        for trashed in store.list_trash(only=[digest])[-1:]:
+            store.recover_object(trashed)
 
     def _put(self, digest: Digest, pack: SpooledPack) -> None:
         outcome = self._tiers.store.put_object(

@@ -20,6 +20,9 @@ from wheelferry.uvcache.cached import CachedEntry, Scan, is_unchanged
 from wheelferry.uvcache.entry import EntryInfo
 from wheelferry.uvcache.scan import scan_cache
 from wheelferry.uvcache.tree import NotPackable, list_tree, stamp_tree
+from wheelferry.uvcache.used import last_used_s
+
+EVICTED = "it was removed from the store, and no job here has used it since"
 
 _NOTHING: Mapping[Identity, Rejection] = {}
 
@@ -92,6 +95,7 @@ def compare(
     in_store = restored = 0
     known: list[Identity] = []
     in_catalog = _InCatalog(tiers, rules)
+    evicted = tiers.view.evicted()
     still_rejected: dict[Identity, Rejection] = {}
     for entry in scan.entries:
         info = entry.info
@@ -104,7 +108,7 @@ def compare(
         elif in_catalog.has(entry, identity):
             in_store += 1
             known.append(identity)
-        elif reason := rules.refuse(info.key, info.name, entry.urls):
+        elif reason := _refuse(entry, rules, evicted.get(identity)):
             left.append(Left(subject=subject_of(info), reason=reason))
         elif before := _find_rejection(entry, rejected.get(identity)):
             still_rejected[identity] = before
@@ -149,6 +153,18 @@ def compare(
 def subject_of(info: EntryInfo) -> str:
     """Name an entry for people."""
     return f"{info.name} {info.version} ({info.key.kind.value}, {info.format_id})"
+
+
+def _refuse(entry: CachedEntry, rules: Rules, removed_s: float | None) -> str | None:
+    """Return why an entry is not to be promoted, whatever state it is in.
+
+    `removed_s` is when it was removed from the store, if it was.
+    """
+    info = entry.info
+    if reason := rules.refuse(info.key, info.name, entry.urls):
+        return reason
+    is_unused = removed_s is not None and last_used_s(entry) <= removed_s
+    return EVICTED if is_unused else None
 
 
 def _find_rejection(entry: CachedEntry, before: Rejection | None) -> Rejection | None:

@@ -236,6 +236,20 @@ class View:
 
         return self._query(ask)
 
+    def evicted(self) -> dict[Identity, float]:
+        """Return what was removed from the catalog, and did not come again.
+
+        With the time when that was, by the clock of whoever removed it.  Lost with the
+        file: then only what tombstones still tell of is known.
+        """
+        rows = self._rows("SELECT identity, removed_s FROM evicted")
+        return {Identity(identity): removed_s for identity, removed_s in rows}
+
+    def is_buried(self, segment: SegmentId) -> bool:
+        """Return whether a tombstone names a record of this segment."""
+        sql = "SELECT 1 FROM tombstones WHERE segment = ? LIMIT 1"
+        return bool(self._rows(sql, (segment,)))
+
     def replace_rejected(self, rejected: Mapping[Identity, Rejection]) -> None:
         """Remember these entries as refused, and no others.
 

@@ -30,6 +30,12 @@ records 12,000 of them, 0.4 s of a CPU, and ten times that on a slow virtual one
 
 _ROUNDS: Final = 3
 
+EVICTED_S: Final = 365 * 24 * 3600
+"""How long a view remembers what was removed."""
+
+_NOW_S: Final = "((julianday('now') - 2440587.5) * 86400)"
+"""This host's time, to a millisecond, as SQLite has it."""
+
 
 class Refresh(NamedTuple):
     """What a refresh did.
@@ -208,6 +214,7 @@ def _apply(
         for segment in gone:
             progress.forgotten_segments += _forget(db, segment)
         _choose_live(db)
+        _note_evicted(db)
         # What the catalog has no more may come again, and is new then.
         db.execute(
             "DELETE FROM had WHERE identity IN (SELECT identity FROM touched) AND NOT "
@@ -224,8 +231,8 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
         return None
     footer = read_footer(data, segment=segment)
     n = db.execute(
-        "INSERT INTO segments (id, merged) VALUES (?, ?)",
-        (segment, bool(footer.replaces)),
+        "INSERT INTO segments (id, merged, created_s) VALUES (?, ?, ?)",
+        (segment, bool(footer.replaces), footer.created_s),
     ).lastrowid
     (first,) = db.execute("SELECT value FROM meta WHERE key = 'next_ref'").fetchone()
     db.execute(
@@ -259,6 +266,12 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
     _touch_contested(db, segment, n)
     _touch_buried(db, n)
     db.execute("DELETE FROM refused WHERE id = ?", (segment,))
+    # What comes again may be removed again, and that is another time then.
+    db.execute(
+        "DELETE FROM evicted WHERE identity IN "
+        "(SELECT identity FROM records WHERE segment_n = ?)",
+        (n,),
+    )
     # Who promoted these packs saw to it that they are in the store.
     db.execute(
         "DELETE FROM missing WHERE pack IN "
@@ -343,3 +356,23 @@ def _choose_live(db: sqlite3.Connection) -> None:
         "WHERE NOT EXISTS (SELECT 1 FROM tombstones AS x "
         "WHERE x.segment = s.id AND x.number = r.number)) WHERE place = 1)"
     )
+
+
+def _note_evicted(db: sqlite3.Connection) -> None:
+    """Remember what tombstones have killed for good, and when that was.
+
+    That is what the segment with the tombstone says, by the clock of another host, to a
+    second, and no later than now.  Remembered until a segment brings the identity again;
+    also when a merge of segments drops the dead record and its tombstone.
+    """
+    db.execute(
+        "INSERT OR IGNORE INTO evicted "  # noqa: S608
+        f"SELECT t.identity, min({_NOW_S}, max(b.created_s) + 1) FROM touched AS t "
+        "CROSS JOIN records AS r ON r.identity = t.identity "
+        "JOIN segments AS s ON s.n = r.segment_n "
+        "JOIN tombstones AS x ON x.segment = s.id AND x.number = r.number "
+        "JOIN segments AS b ON b.n = x.by_n WHERE NOT EXISTS "
+        "(SELECT 1 FROM records AS o WHERE o.identity = t.identity AND o.live) "
+        "GROUP BY t.identity"
+    )
+    db.execute(f"DELETE FROM evicted WHERE removed_s < {_NOW_S} - ?", (EVICTED_S,))  # noqa: S608

@@ -1,0 +1,110 @@
+"""What gc took out of the store does not come back by itself, and does when it is used."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.cachetree import make_cache, plan
+from tests.support.disks import CountingDisk
+from tests.support.removing import DAY_S, age, collect, trash
+from tests.support.soundness import findings, objects
+from tests.support.tiers import Ferry, make_store
+from wheelferry.ops.promote import plan_promote
+from wheelferry.ops.promote_plan import EVICTED
+from wheelferry.uvcache.entry import Kind
+
+CPYTHON = "cp311-cp311-linux_x86_64"
+
+
+@pytest.fixture
+def ferry(tmp_path: Path) -> Ferry:
+    """Return a runner whose only wheel was promoted, and evicted since."""
+    cache = make_cache(tmp_path / "cache", [plan("pure-wheel")])
+    ferry = Ferry(cache=cache, store=make_store(tmp_path / "store"))
+    ferry.promote()
+    age(ferry.store, 100)
+    assert collect(ferry, max_age_s=90 * DAY_S).discarded == 1
+    return ferry
+
+
+def left(ferry: Ferry) -> list[str]:
+    """Return why entries stay in the cache."""
+    with ferry.open() as tiers:
+        return [entry.reason for entry in plan_promote(tiers, ferry.rules).left]
+
+
+def use(ferry: Ferry) -> None:
+    """Do what uv does when it installs: link each file but RECORD."""
+    for number, path in enumerate(ferry.cache.glob("archive-v0/*/**/*")):
+        if path.is_file() and path.name != "RECORD":
+            os.link(path, ferry.cache.parent / f"link{number}")
+
+
+def test_what_was_evicted_is_left_alone(ferry: Ferry) -> None:
+    """Whoever has it, and however often a promotion looks; and that says why."""
+    assert ferry.promote().promoted == []
+    assert ferry.promote().promoted == []
+    assert left(ferry) == [EVICTED]
+    assert objects(ferry.store) == {}
+
+
+def test_what_a_job_uses_again_comes_back_by_rename(ferry: Ferry) -> None:
+    """Its pack is in the trash still, and is not written anew."""
+    use(ferry)
+    disk = CountingDisk()
+    report = ferry.promote(disk)
+
+    assert len(report.promoted) == 1
+    assert (report.bytes_written, report.packs_shared) == (0, 1)
+    assert trash(ferry.store) == []
+    assert len(objects(ferry.store)) == 1
+    assert findings(ferry.store) == []
+
+
+def test_what_a_job_uses_after_the_grace_is_written_anew(ferry: Ferry) -> None:
+    """As any."""
+    for path in ferry.store.glob("trash/*"):
+        path.unlink()
+    use(ferry)
+
+    assert ferry.promote().bytes_written > 0
+    assert findings(ferry.store) == []
+
+
+def test_what_is_recovered_damaged_is_replaced(ferry: Ferry) -> None:
+    """One with another size than the pack has."""
+    (path,) = ferry.store.glob("trash/*")
+    path.chmod(0o644)
+    path.write_bytes(b"short")
+    use(ferry)
+
+    assert ferry.promote().bytes_written > 0
+    assert findings(ferry.store) == []
+
+
+def test_a_runner_that_unpacked_it_since_promotes_it(
+    ferry: Ferry, tmp_path: Path
+) -> None:
+    """Its job had to download it: that is a use."""
+    other = Ferry(cache=tmp_path / "other", store=ferry.store, runner="other")
+    other.cache.mkdir()
+    assert other.promote().promoted == []
+    make_cache(other.cache, [plan("pure-wheel")])
+
+    assert len(other.promote().promoted) == 1
+
+
+def test_what_was_only_built_is_told_by_its_wheel(tmp_path: Path) -> None:
+    """Nothing of it is installed, so nothing is linked."""
+    built = plan("resolved", Kind.REGISTRY_SDIST, tags=CPYTHON, is_unpacked=False)
+    cache = make_cache(tmp_path / "cache", [built])
+    ferry = Ferry(cache=cache, store=make_store(tmp_path / "store"))
+    ferry.promote()
+    age(ferry.store, 100)
+    collect(ferry, max_age_s=90 * DAY_S)
+
+    assert ferry.promote().promoted == []
+    (wheel,) = cache.rglob("*.whl")
+    wheel.chmod(0o600)
+    assert len(ferry.promote().promoted) == 1
