@@ -38,6 +38,7 @@ def main() -> None:
             tasks=frozenset(Task),
             poll_s=0.1,
             rescan_s=600.0,
+            gc_s=3600.0,
             timeout_s=60.0,
             job_argv=("/bin/sh", "-c", RUN),
             payload=next(payloads),

@@ -1,6 +1,7 @@
 """When which task runs: the time is an argument, and chance too."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -305,3 +306,41 @@ def test_nothing_that_was_heard_is_forgotten(steps) -> None:
         assert running
 
     assert all(turn.waits_since_s is None for turn in schedule.turns.values())
+
+
+@pytest.mark.parametrize(("random", "first_s"), [(0.0, 0.0), (0.5, 50.0), (1.0, 100.0)])
+def test_removal_comes_from_time_to_time_and_not_for_all_at_once(
+    random: float, first_s: float
+) -> None:
+    """A fleet that starts at one moment spreads over the interval, and drifts apart."""
+    schedule = Schedule([Task.GC], rescan_s=1e9, random=lambda: random, gc_s=100.0)
+    found, now = [], 0.0
+    while now <= 1000.0:
+        for task in schedule.take_due(now):
+            assert task is Task.GC
+            found.append(now)
+            schedule.succeeded(task, now, is_unsettled=False)
+        now = max(now + 0.5, min(schedule.next_s(), now + 10.0))
+
+    assert found[0] == first_s
+    gaps = [second - first for first, second in pairwise(found)]
+    assert all(abs(gap - 100.0 * (0.5 + random)) < 1.0 for gap in gaps)
+
+
+def test_removal_is_no_part_of_a_rescan() -> None:
+    """And comes never without an interval."""
+    schedule = make(Task.PROMOTE, Task.PULL, Task.GC)
+
+    assert Task.GC not in schedule.take_due(RESCAN_S * 1.2)
+    assert schedule.turns[Task.GC].due_s == math.inf
+
+
+def test_removal_waits_for_a_store_that_is_away() -> None:
+    """And is done soon after it is back."""
+    schedule = Schedule([Task.GC], rescan_s=1e9, random=lambda: 0.5, gc_s=100.0)
+    schedule.take_due(0.0)
+    schedule.store_went()
+    assert schedule.take_due(60.0) == []
+    schedule.store_answered(70.0)
+
+    assert schedule.take_due(70.0 + COMEBACK_S) == [Task.GC]

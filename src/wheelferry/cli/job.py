@@ -1,4 +1,4 @@
-"""One run of a task for the daemon: `python -m wheelferry.cli.job promote|pull`.
+"""One run of a task for the daemon: `python -m wheelferry.cli.job promote|pull|gc`.
 
 With `--project DIR` it is the pull that a job has asked the daemon for, and waits for.
 
@@ -34,7 +34,7 @@ class _JobOutput(Output):
 
 
 @click.command("job")
-@click.argument("task", type=click.Choice(["promote", "pull"]))
+@click.argument("task", type=click.Choice(["promote", "pull", "gc"]))
 @click.option("--project", type=Path)
 @click.pass_obj
 def job(process: Process, task: str, project: Path | None) -> int:
@@ -61,6 +61,10 @@ def job(process: Process, task: str, project: Path | None) -> int:
         from wheelferry.cli.commands.promote import run_promote
 
         return run_promote(session, is_background=True)
+    if task == "gc":
+        from wheelferry.cli.commands.gc import run_gc
+
+        return run_gc(session, is_background=True)
     from wheelferry.cli.commands.pull import run_pull
 
     if project is not None:

@@ -317,5 +317,6 @@ def _build(settings: Mapping[str, Setting]) -> Config:
             max_age_s=gc["max_age"],
             keep_free_bytes=gc["keep_free"],
             grace_s=gc["grace"],
+            interval_s=gc["interval"],
         ),
     )

@@ -89,12 +89,16 @@ class DaemonConfig(NamedTuple):
 
 
 class GcConfig(NamedTuple):
-    """What the store may be, and how long what was removed can be had back."""
+    """What the store may be, and how long what was removed can be had back.
+
+    `interval_s` is how often a daemon sees to it.
+    """
 
     max_bytes: int | None
     max_age_s: float | None
     keep_free_bytes: int | None
     grace_s: float
+    interval_s: float
 
 
 class Config(NamedTuple):

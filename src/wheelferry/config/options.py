@@ -244,7 +244,7 @@ _TABLE: Final = (
     Option(
         key="daemon.tasks",
         kind=TASKS,
-        default="both",
+        default="all; `gc` only with a budget",
         help="What the daemon does by itself",
     ),
     Option(
@@ -329,6 +329,17 @@ _TABLE: Final = (
         is_protected=False,
         own_example='"2d"',
         constant=24 * 3600,
+    ),
+    Option(
+        key="gc.interval",
+        kind=DURATION,
+        default="1h",
+        help=(
+            "How often the daemon looks whether there is something to remove, give or take"
+            " a half; a dozen RPCs if there is not"
+        ),
+        own_example='"1h"',
+        constant=3600,
     ),
 )
 

@@ -118,7 +118,7 @@ def _parse_kind(text: str) -> str:
 
 
 def _parse_task(text: str) -> str:
-    if text not in ("promote", "pull"):
+    if text not in ("promote", "pull", "gc"):
         raise ValueError(TASKS.form)
     return text
 
@@ -243,7 +243,7 @@ KINDS = ValueKind(
 )
 
 TASKS = ValueKind(
-    form="`promote` or `pull`",
+    form="`promote`, `pull` or `gc`",
     example='["promote"]',
     parse=_parse_task,
     is_list=True,

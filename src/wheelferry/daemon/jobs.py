@@ -30,10 +30,18 @@ _PARTLY_DONE: Final = 3
 _WELL: Final = (0, _PARTLY_DONE, CacheNotFound.exit_code)
 """Exit codes of a run that need not be repeated.  Without a cache there is nothing to do."""
 
-_ENTRIES: Final = {Task.PROMOTE: "promoted", Task.PULL: "restored"}
-"""What in a run's summary counts the entries that it carried ..."""
+_ENTRIES: Final = {
+    Task.PROMOTE: "promoted",
+    Task.PULL: "restored",
+    Task.GC: "discarded",
+}
+"""What in a run's summary counts the entries that it carried, or removed ..."""
 
-_BYTES: Final = {Task.PROMOTE: "bytes_written", Task.PULL: "bytes_read"}
+_BYTES: Final = {
+    Task.PROMOTE: "bytes_written",
+    Task.PULL: "bytes_read",
+    Task.GC: "discarded_bytes",
+}
 """... and the bytes of their packs."""
 
 _NOTHING: Final[Mapping[str, Any]] = {}

@@ -49,7 +49,7 @@ class Reporter:
         monotonic_s: Callable[[], float],
     ) -> None:
         self._account = account._replace(
-            carried={task.value: Carried() for task in Task}
+            carried={task.value: Carried() for task in (Task.PROMOTE, Task.PULL)}
         )
         self._state = state
         self._disk = disk
@@ -111,7 +111,9 @@ class Reporter:
         self.has(task.value)
 
     def carried(self, task: Task, result: Result) -> None:
-        """Count what a run has carried."""
+        """Count what a run has carried, if it carries."""
+        if task.value not in self._account.carried:
+            return
         before = self._account.carried[task.value]
         after = Carried(
             before.entries + result.entries, before.size_bytes + result.size_bytes
@@ -202,7 +204,11 @@ class Reporter:
         if self._lacks:
             return f"degraded: {self.degraded}"
         if self._running:
-            doing = {Task.PROMOTE: "promoting", Task.PULL: "pulling"}
+            doing = {
+                Task.PROMOTE: "promoting",
+                Task.PULL: "pulling",
+                Task.GC: "removing",
+            }
             return " and ".join(doing[task] for task in sorted(self._running))
         done = [
             f"{time.strftime('%H:%M', time.localtime(task.last_s))} {task.last_did}"

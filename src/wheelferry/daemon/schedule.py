@@ -40,6 +40,7 @@ class Task(StrEnum):
 
     PROMOTE = "promote"
     PULL = "pull"
+    GC = "gc"
 
 
 class Turn:
@@ -130,16 +131,24 @@ class Schedule:
         tasks: Those that are to run at all.
         rescan_s: How often each of them runs though nothing asks for it.
         random: Gives numbers from 0 to 1.
+        gc_s: How often a removal looks whether there is something to remove.
     """
 
     def __init__(
-        self, tasks: Collection[Task], *, rescan_s: float, random: Callable[[], float]
+        self,
+        tasks: Collection[Task],
+        *,
+        rescan_s: float,
+        random: Callable[[], float],
+        gc_s: float = math.inf,
     ) -> None:
         self.turns = {task: Turn() for task in Task if task in tasks}
         self.is_store_away = False
         self._rescan_s = rescan_s
         self._random = random
         self._next_scan_s = -math.inf
+        self._gc_s = gc_s
+        self._next_gc_s: float | None = None
         self._has_changed = False
 
     def changed(self, now: float) -> None:
@@ -175,8 +184,9 @@ class Schedule:
         """Return the tasks to begin now, and take them to be running."""
         if now >= self._next_scan_s:
             self._next_scan_s = now + self._rescan_s * (0.9 + 0.2 * self._random())
-            for task in self.turns:
+            for task in (Task.PROMOTE, Task.PULL):
                 self._ask(task, now, after_s=0.0)
+        self._look_at_gc(now)
         if self.is_store_away:
             return []
         due = [
@@ -193,7 +203,8 @@ class Schedule:
         if self.is_store_away:
             return self._next_scan_s
         waiting = (t.due_s for t in self.turns.values() if not t.is_running)
-        return min([self._next_scan_s, *waiting])
+        gc_s = math.inf if self._next_gc_s is None else self._next_gc_s
+        return min([self._next_scan_s, gc_s, *waiting])
 
     def succeeded(self, task: Task, now: float, *, is_unsettled: bool) -> None:
         """A run ended well."""
@@ -202,6 +213,20 @@ class Schedule:
     def failed(self, task: Task, now: float) -> None:
         """A run failed."""
         self.turns[task].fail(now, random=self._random())
+
+    def _look_at_gc(self, now: float) -> None:
+        """Ask for a removal from time to time.
+
+        The runners of a fleet that starts at one moment shall not all do it at once: the
+        first one comes at any time within the interval, and they drift apart.
+        """
+        if Task.GC not in self.turns or self._gc_s == math.inf:
+            return
+        if self._next_gc_s is None:
+            self._next_gc_s = now + self._gc_s * self._random()
+        if now >= self._next_gc_s:
+            self._next_gc_s = now + self._gc_s * (0.5 + self._random())
+            self._ask(Task.GC, now, after_s=0.0)
 
     def _ask(
         self, task: Task, now: float, *, after_s: float, at_most_s: float = math.inf

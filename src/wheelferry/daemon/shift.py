@@ -34,6 +34,7 @@ class Settings(NamedTuple):
         poll_s: How often the store is looked at.
         rescan_s: How often everything is compared.
         timeout_s: How long the store may be silent.
+        gc_s: How often a removal looks whether there is something to remove.
         job_argv: The program for one run of a task.
         payload: The configuration, for that program's stdin.
         door: Where it is asked to pull, if anywhere.
@@ -47,6 +48,7 @@ class Settings(NamedTuple):
     tasks: frozenset[Task]
     poll_s: float
     rescan_s: float
+    gc_s: float
     timeout_s: float
     job_argv: Sequence[str]
     payload: bytes
@@ -102,6 +104,7 @@ class Shift:
             settings.tasks,
             rescan_s=settings.rescan_s,
             random=random.random,
+            gc_s=settings.gc_s,
         )
         self._poller = Poller(
             settings.catalog,

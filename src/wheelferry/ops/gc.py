@@ -218,14 +218,17 @@ class _Removal:
     def _make_room(self) -> bool:
         """Remove something for good, grace or not; return whether there was anything.
 
-        Removed with their records still in the catalog, victims are misses until the
-        tombstone is written: that is better than a share that stays full.
+        The oldest of the trash, and victims only if there is none.  Removed with their
+        records still in the catalog, these are misses until the tombstone is written: that
+        is better than a share that stays full.
         """
         freed_bytes = 0
         for item in self._store.list_trash():
             freed_bytes += self._purge(item, is_early=True)
             if freed_bytes >= ROOM_BYTES:
                 break
+        if freed_bytes:
+            return True
         while self._left and freed_bytes < ROOM_BYTES:
             victim = self._left.pop(0)
             self._discard(victim)

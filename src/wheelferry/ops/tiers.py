@@ -14,6 +14,7 @@ from wheelferry.store.view import Refresh, View
 STAGING = "staging"
 VIEW = "view.sqlite"
 USED = "usage-written"
+COLLECTED = "gc-looked"
 UV_VERSIONS = "uv-versions.msgpack"
 LIBRARIES = "libraries.msgpack"
 PYTHONS = "pythons.msgpack"

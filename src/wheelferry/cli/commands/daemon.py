@@ -85,15 +85,25 @@ def _settle(config: Config, session: Session) -> Settings:
         state=config.cache.state,
         store=store,
         catalog=store / CATALOG,
-        tasks=frozenset(map(Task, config.daemon.tasks or Task)),
+        tasks=_settle_tasks(config),
         poll_s=config.daemon.poll_s,
         rescan_s=config.daemon.rescan_s,
+        gc_s=config.gc.interval_s,
         timeout_s=config.store.timeout_s,
         job_argv=argv,
         payload=payload,
         door=_settle_door(config, argv, payload),
         metrics_port=config.daemon.metrics_port,
     )
+
+
+def _settle_tasks(config: Config) -> frozenset[Task]:
+    """Return what it does: without a budget there is nothing to remove for."""
+    tasks = set(map(Task, config.daemon.tasks or Task))
+    gc = config.gc
+    if (gc.max_bytes, gc.max_age_s, gc.keep_free_bytes) == (None, None, None):
+        tasks.discard(Task.GC)
+    return frozenset(tasks)
 
 
 def _settle_door(config: Config, argv: Sequence[str], payload: bytes) -> Terms | None:

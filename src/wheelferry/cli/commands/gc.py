@@ -12,6 +12,7 @@ from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import connect, open_tiers
 from wheelferry.disk import clock
 from wheelferry.ops.gc import Budget, apply_gc, find_content, plan_gc
+from wheelferry.ops.gc_due import is_due, note_looked
 
 
 @command(
@@ -41,8 +42,17 @@ def gc(session: Session, *, is_dry_run: bool) -> int:
     return run_gc(session, is_dry_run=is_dry_run)
 
 
-def run_gc(session: Session, *, is_dry_run: bool = False) -> int:
-    """Remove what is to go, and say what that was; return the exit code."""
+def run_gc(
+    session: Session, *, is_dry_run: bool = False, is_background: bool = False
+) -> int:
+    """Remove what is to go, and say what that was; return the exit code.
+
+    Args:
+        session: Where from, and with which budget.
+        is_dry_run: Whether only to say what would be done.
+        is_background: Whether nobody asks for it: then it looks at all of the store only
+            if there is a reason to.
+    """
     output, config = session.output, session.config.gc
     budget = Budget(
         max_bytes=config.max_bytes,
@@ -54,16 +64,26 @@ def run_gc(session: Session, *, is_dry_run: bool = False) -> int:
         connect(session, makes_state=not is_dry_run) as link,
         open_tiers(session, link, needs_cache=False, only_looks=is_dry_run) as tiers,
     ):
-        plan = plan_gc(find_content(tiers), budget)
         location = tiers.store.location
+        if is_background and not is_due(tiers, budget):
+            output.summary(f"nothing is due to be removed from {location}", {})
+            return exits.DONE
+        plan = plan_gc(find_content(tiers), budget)
         if is_dry_run:
             output.text(render_plan(plan, location))
             output.document(encode_plan(plan, location))
             return exits.DONE if plan.is_reached else exits.PARTLY_DONE
         report = apply_gc(tiers, plan)
+        if report.stopped_by is None:
+            note_looked(tiers)
     duration_s = clock.monotonic_s() - session.process.started_s
-    output.text(render_report(plan, report, location, duration_s))
-    output.document(encode_report(plan, report, location, duration_s))
+    text = render_report(plan, report, location, duration_s)
+    body = encode_report(plan, report, location, duration_s)
+    if is_background:
+        output.summary(text.replace("\n", "; "), body)
+    else:
+        output.text(text)
+        output.document(body)
     if report.stopped_by is not None:
         raise report.stopped_by
     return exits.DONE if plan.is_reached else exits.PARTLY_DONE

@@ -1,0 +1,118 @@
+"""When a removal in the background looks at all of the store."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.cachetree import few, make_cache
+from tests.support.daemons import RunningDaemon, eventually
+from tests.support.reads import CountingReads
+from tests.support.removing import DAY_S, age_trash, collect, trash
+from tests.support.soundness import objects
+from tests.support.tiers import Ferry, make_store
+from wheelferry.ops.gc_due import is_due, note_looked
+from wheelferry.ops.gc_plan import Budget
+
+
+@pytest.fixture
+def ferry(tmp_path: Path) -> Ferry:
+    """Return a runner that has looked at all of a store with two packs."""
+    cache = make_cache(tmp_path / "cache", few())
+    ferry = Ferry(cache=cache, store=make_store(tmp_path / "store"))
+    ferry.promote()
+    with ferry.open() as tiers:
+        note_looked(tiers)
+    return ferry
+
+
+def due(ferry: Ferry, **budget: float) -> bool:
+    """Return whether it is time for another look."""
+    with ferry.open() as tiers:
+        return is_due(tiers, Budget(**budget))  # type: ignore[arg-type]
+
+
+def test_nothing_is_due_in_a_store_that_is_within_its_budget(ferry: Ferry) -> None:
+    """And that is found out by a few calls."""
+    reads = CountingReads()
+    with ferry.open(reads=reads) as tiers:
+        assert not is_due(tiers, Budget(max_bytes=1 << 40, max_age_s=DAY_S))
+
+    assert reads.steps < 10
+
+
+def test_a_store_over_its_size_is_due(ferry: Ferry) -> None:
+    """As far as the catalog tells."""
+    total = sum(map(len, objects(ferry.store).values()))
+
+    assert not due(ferry, max_bytes=total)
+    assert due(ferry, max_bytes=total - 1)
+
+
+def test_a_share_that_is_too_full_is_due(ferry: Ferry) -> None:
+    """Whoever fills it."""
+    assert due(ferry, keep_free_bytes=1 << 60)
+    assert not due(ferry, keep_free_bytes=1)
+
+
+def test_trash_is_due_when_its_grace_is_over(ferry: Ferry) -> None:
+    """Not before."""
+    collect(replace(ferry, runner="gc"), max_bytes=1)
+    assert len(trash(ferry.store)) == 2
+
+    assert not due(ferry)
+    age_trash(ferry.store, 2)
+    assert due(ferry)
+
+
+def test_trash_that_a_record_names_is_due(ferry: Ferry) -> None:
+    """Whoever took it away was killed."""
+    with ferry.open() as tiers:
+        digest, _, _ = next(tiers.store.list_dated())
+        tiers.store.discard_object(digest, at_s=tiers.store.clock_s())
+
+    assert due(ferry)
+
+
+def test_all_of_the_store_is_looked_at_once_a_day(ferry: Ferry) -> None:
+    """For what is too old, and for what no record names."""
+    with ferry.open() as tiers:
+        now_s = tiers.now()
+        today = tiers._replace(now=lambda: now_s + DAY_S - 60)
+        tomorrow = tiers._replace(now=lambda: now_s + DAY_S + 60)
+        found = [is_due(today, Budget()), is_due(tomorrow, Budget())]
+
+    assert found == [False, True]
+
+
+def test_daemon_with_a_budget_keeps_to_it(ferry: Ferry) -> None:
+    """It says what it removed; the cache keeps what it has, and does not bring it back."""
+    with RunningDaemon(
+        ferry.cache,
+        ferry.store,
+        WHEELFERRY_GC_MAX_SIZE="1",
+        WHEELFERRY_GC_INTERVAL="0.2s",
+        WHEELFERRY_GC_GRACE="1s",
+    ) as daemon:
+        daemon.wait_ready()
+        daemon.wait_said("removed 2 objects")
+        eventually(lambda: not any(ferry.store.glob("trash/*")), what=daemon.said)
+        assert objects(ferry.store) == {}
+        account = daemon.account()
+        assert daemon.stop() == 0
+
+    assert account is not None
+    assert "removed 2 objects" in account.tasks["gc"].last_did
+    assert set(account.carried) == {"promote", "pull"}
+
+
+def test_daemon_without_a_budget_removes_nothing(ferry: Ferry) -> None:
+    """There is no such task."""
+    with RunningDaemon(
+        ferry.cache, ferry.store, WHEELFERRY_GC_INTERVAL="0.1s"
+    ) as daemon:
+        daemon.wait_idle()
+        account = daemon.account()
+
+    assert account is not None
+    assert set(account.tasks) == {"promote", "pull"}
