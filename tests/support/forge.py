@@ -1,6 +1,7 @@
 """Segments and records as no Wheelferry writes them, and the damaging of files."""
 
 import hashlib
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from wheelferry.store.record_map import encode_map
 from wheelferry.store.segment import Segment, decode_segment, encode_segment
 from wheelferry.store.segment_footer import (
     HEAD_BYTES,
+    MAGIC,
+    TRAILER_BYTES,
     Block,
     Footer,
     encode_footer,
@@ -89,3 +92,15 @@ def forge_segment(record: Record, changes: Mapping[str, object]) -> bytes:
     )
     offset = HEAD_BYTES + len(comp)
     return encode_head() + comp + encode_footer(footer, offset=offset)
+
+
+def forge_footer(more: Mapping[str, object]) -> bytes:
+    """Return a segment of no records whose footer says more than this version knows."""
+    whole = encode_segment([], runner="r1", created_s=0)
+    footer = zstd.ZstdDecompressor().decompress(whole[HEAD_BYTES:-TRAILER_BYTES])
+    raw = msgpack.packb({**msgpack.unpackb(footer), **more})
+    comp = zstd.compress(raw, 3)
+    trailer = struct.pack(
+        "<QIIQI8s", HEAD_BYTES, len(comp), len(raw), checksum(comp), 1, MAGIC
+    )
+    return whole[:HEAD_BYTES] + comp + trailer

@@ -9,7 +9,7 @@ block alone, by its checksum and by the same field checks.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgpack
 
@@ -53,6 +53,13 @@ class Segment:
     footer: Footer
 
 
+class Packed(NamedTuple):
+    """A record, and the bytes that it has in a segment: unknown keys included."""
+
+    record: Record
+    data: bytes
+
+
 def sort_key(record: Record) -> _SortKey:
     """Return the key by which the records of a segment are sorted: name first."""
     return (
@@ -91,6 +98,30 @@ def encode_segment(
     Raises:
         RecordMalformed: A record or the whole is beyond the limits that readers accept.
     """
+    packed = (Packed(record, _encode_record(record)) for record in records)
+    return join_segment(
+        packed,
+        runner=runner,
+        created_s=created_s,
+        tombstones=tombstones,
+        replaces=replaces,
+        writer=writer,
+    )
+
+
+def join_segment(
+    packed: Iterable[Packed],
+    *,
+    runner: str,
+    created_s: int,
+    tombstones: Iterable[Tombstone] = (),
+    replaces: Iterable[SegmentId] = (),
+    writer: str = __version__,
+) -> bytes:
+    """Return the bytes of a segment of records that have their bytes already.
+
+    See `encode_segment`.
+    """
     if not is_runner(runner):
         raise RecordMalformed(f"segment: {runner!r} is not the name of a runner")
     tombs = tuple(sorted(set(tombstones)))
@@ -100,7 +131,8 @@ def encode_segment(
     parts = [encode_head()]
     blocks: list[Block] = []
     offset, number = HEAD_BYTES, 0
-    for names, raw in _encode_blocks(sorted(records, key=sort_key)):
+    ordered = sorted(packed, key=lambda item: sort_key(item.record))
+    for names, raw in _join_blocks(ordered):
         comp = zstd.compress(raw, ZSTD_LEVEL)
         block = Block(
             offset=offset,
@@ -160,15 +192,32 @@ def iter_blocks(
 
     Raises as `decode_segment`, from any step: take none before you have all.
     """
+    for records, _ in _iter_blocks(data, footer, segment=segment):
+        yield records
+
+
+def iter_packed(
+    data: bytes, footer: Footer, *, segment: SegmentId
+) -> Iterator[tuple[Packed, ...]]:
+    """Yield the same, each record with its bytes.  Raises as `iter_blocks`."""
+    for records, raw in _iter_blocks(data, footer, segment=segment):
+        pieces = zip(records, _split(raw), strict=True)
+        yield tuple(Packed(record, piece) for record, piece in pieces)
+
+
+def _iter_blocks(
+    data: bytes, footer: Footer, *, segment: SegmentId
+) -> Iterator[tuple[tuple[Record, ...], bytes]]:
     last: _SortKey = ()
     view = memoryview(data)
     for block in footer.blocks:
         comp = view[block.offset : block.offset + block.comp_bytes]
-        records = decode_block(comp, block, segment=segment)
+        raw = _decompress_block(comp, block, segment=segment)
+        records = _decode_records(raw, block, segment=segment)
         if last > sort_key(records[0]):
             raise RecordMalformed(f"segment {segment}: blocks are not sorted")
         last = sort_key(records[-1])
-        yield records
+        yield records, raw
 
 
 def decode_block(
@@ -178,10 +227,23 @@ def decode_block(
 
     Raises as `decode_segment`.
     """
+    raw = _decompress_block(data, block, segment=segment)
+    return _decode_records(raw, block, segment=segment)
+
+
+def _decompress_block(
+    data: bytes | memoryview, block: Block, *, segment: SegmentId
+) -> bytes:
     where = f"segment {segment}: block at {block.offset}"
     if len(data) != block.comp_bytes or checksum(data) != block.checksum:
         raise RecordMalformed(f"{where}: checksum does not match")
-    raw = decompress(data, raw_bytes=block.raw_bytes, where=where)
+    return decompress(data, raw_bytes=block.raw_bytes, where=where)
+
+
+def _decode_records(
+    raw: bytes, block: Block, *, segment: SegmentId
+) -> tuple[Record, ...]:
+    where = f"segment {segment}: block at {block.offset}"
     value = unpack(raw, max_items=MAX_BLOCK_RECORDS, where=where)
     items = as_array(value, where, max_items=MAX_BLOCK_RECORDS)
     if not items or len(items) != block.count:
@@ -198,12 +260,24 @@ def decode_block(
     return records
 
 
-def _encode_blocks(records: Iterable[Record]) -> Iterator[tuple[list[str], bytes]]:
+def _split(raw: bytes) -> Iterator[bytes]:
+    """Yield the bytes of each item of a block that was decoded before."""
+    unpacker = msgpack.Unpacker(max_buffer_size=len(raw))
+    unpacker.feed(raw)
+    count = unpacker.read_array_header()
+    begin: int = unpacker.tell()
+    for _ in range(count):
+        unpacker.skip()
+        end: int = unpacker.tell()
+        yield raw[begin:end]
+        begin = end
+
+
+def _join_blocks(items: Iterable[Packed]) -> Iterator[tuple[list[str], bytes]]:
     names: list[str] = []
     packed: list[bytes] = []
     size_bytes = 0
-    for record in records:
-        data = _encode_record(record)
+    for record, data in items:
         full = size_bytes + len(data) > BLOCK_TARGET_BYTES
         if names and (full or len(names) == MAX_BLOCK_RECORDS):
             yield names, _join(packed)

@@ -47,6 +47,9 @@ MAX_TOMBSTONES: Final = 1 << 16
 ZSTD_LEVEL: Final = 9
 
 _CREATED_BELOW: Final = 1 << 40
+_FIELDS: Final = frozenset(
+    {"blocks", "tombstones", "replaces", "created", "runner", "writer"}
+)
 
 # magic, version
 _HEAD = struct.Struct("<8sI")
@@ -104,6 +107,8 @@ class Footer:
         created_s: By the clock of the runner that wrote it, seconds since the epoch.
         runner: Which runner that was.
         writer: Its version of Wheelferry.
+        is_plain: Whether it says no more than that; what else it says would be lost if
+            the segment were merged.
     """
 
     blocks: tuple[Block, ...]
@@ -112,11 +117,17 @@ class Footer:
     created_s: int
     runner: str
     writer: str
+    is_plain: bool = True
 
     @property
     def record_count(self) -> int:
         """Number of records in all blocks."""
         return sum(block.count for block in self.blocks)
+
+    @property
+    def raw_bytes(self) -> int:
+        """Size of all blocks together, decompressed."""
+        return sum(block.raw_bytes for block in self.blocks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +262,7 @@ def decode_footer(tail: bytes, *, size_bytes: int, segment: SegmentId) -> Footer
         ),
         runner=runner,
         writer=as_text(fields.get("writer"), f"{where}: writer", max_chars=64),
+        is_plain=fields.keys() <= _FIELDS,
     )
 
 

@@ -32,7 +32,8 @@ from wheelferry.store.view_rows import (
     whole,
 )
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for gc and compaction
+    from wheelferry.store.compaction import SegmentFacts
     from wheelferry.store.segment_footer import Tombstone
     from wheelferry.store.view_packs import CataloguedPack
 
@@ -322,6 +323,39 @@ class View:
             pack_bytes=pack_bytes,
             tree_bytes=tree_bytes,
         )
+
+    def segment_facts(self) -> "list[SegmentFacts]":
+        """Return what a plan of compaction has to know of each segment, by name."""
+        from wheelferry.store import view_compaction  # noqa: PLC0415 (here and below)
+
+        return self._query(view_compaction.segment_facts)
+
+    def find_dead(self, segments: Iterable[SegmentId]) -> "tuple[Tombstone, ...]":
+        """Return the tombstones of the catalog for records of these segments."""
+        from wheelferry.store import view_compaction  # noqa: PLC0415
+
+        wanted = tuple(segments)
+        return self._query(lambda db: view_compaction.find_dead(db, wanted))
+
+    def stale_copies(self) -> "tuple[Tombstone, ...]":
+        """Return tombstones for copies of what was removed while it was merged.
+
+        To be committed by whoever has just committed a merged segment, or tombstones, and
+        refreshed: one of the two sees the other.  See `view_compaction.stale_copies`.
+        """
+        from wheelferry.store import view_compaction  # noqa: PLC0415
+
+        return self._query(view_compaction.stale_copies)
+
+    def removable(self) -> Mapping[SegmentId, frozenset[SegmentId]]:
+        """Return the segments that the catalog does not need, and what makes it so.
+
+        Each may go once all of the latter are older than the grace; see
+        `view_compaction.removable`.
+        """
+        from wheelferry.store import view_compaction  # noqa: PLC0415
+
+        return self._query(view_compaction.removable)
 
     def _light(self, where: str, values: Sequence[object] = ()) -> list[LightRecord]:
         # No value is ever part of the SQL's text, here and above.

@@ -231,8 +231,16 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
         return None
     footer = read_footer(data, segment=segment)
     n = db.execute(
-        "INSERT INTO segments (id, merged, created_s) VALUES (?, ?, ?)",
-        (segment, bool(footer.replaces), footer.created_s),
+        "INSERT INTO segments (id, merged, created_s, records, raw_bytes, is_plain) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            segment,
+            bool(footer.replaces),
+            footer.created_s,
+            footer.record_count,
+            footer.raw_bytes,
+            footer.is_plain,
+        ),
     ).lastrowid
     (first,) = db.execute("SELECT value FROM meta WHERE key = 'next_ref'").fetchone()
     db.execute(
@@ -262,6 +270,10 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
     db.executemany(
         "INSERT INTO tombstones VALUES (?, ?, ?)",
         [(tomb.segment, tomb.number, n) for tomb in footer.tombstones],
+    )
+    db.executemany(
+        "INSERT OR IGNORE INTO replaces VALUES (?, ?)",
+        [(replaced, n) for replaced in footer.replaces],
     )
     _touch_contested(db, segment, n)
     _touch_buried(db, n)
@@ -300,6 +312,7 @@ def _forget(db: sqlite3.Connection, segment: SegmentId) -> int:
     )
     db.execute("DELETE FROM records WHERE segment_n = ?", (n,))
     db.execute("DELETE FROM tombstones WHERE by_n = ?", (n,))
+    db.execute("DELETE FROM replaces WHERE by_n = ?", (n,))
     db.execute("DELETE FROM segments WHERE n = ?", (n,))
     return 1
 
