@@ -337,6 +337,8 @@ class StoreContract:
 
         assert (digest, size_bytes, listed) == (DIGEST, len(DATA), segment)
         assert before_s <= object_s <= segment_s <= after_s
+        assert store.segment_times(only=[segment]) == {segment: segment_s}
+        assert store.segment_times(only=[SegmentId("0" * 64)]) == {}
 
     def test_removed_segment_is_gone(self, new_store):
         """Once; readers take it for a miss."""

@@ -141,8 +141,11 @@ class MemoryStore:
         check_digest(trashed.digest)
         return self.trash.pop(trashed, None) is not None
 
-    def segment_times(self) -> dict[SegmentId, int]:
-        return {segment: self.dates[segment] for segment in self.segments}
+    def segment_times(
+        self, *, only: Collection[SegmentId] | None = None
+    ) -> dict[SegmentId, int]:
+        wanted = self.segments if only is None else self.segments.keys() & set(only)
+        return {segment: self.dates[segment] for segment in wanted}
 
     def remove_segment(self, segment: SegmentId) -> bool:
         check_digest(segment)

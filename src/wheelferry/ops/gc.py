@@ -8,8 +8,8 @@ trash.  plan: `gc_plan`.  apply, in this order:
 3. *bury*: commit a segment with a tombstone for each record of the packs that are to go.
    Killed after it: the objects are orphans, which the next gc takes.
 4. *discard*: rename the objects into the trash.
-5. *look again*: list the catalog once more, and bring back what a segment names that came
-   since.  Killed before it: 1, by any other gc, and before anything is purged.
+5. *look again*: list the catalog once more, kill the copies that a merge has made of
+   these records meanwhile, and bring back what else a segment names that came since.  Killed before it: 1, by any other gc, and before anything is purged.
 
 Promoters look again too, after their segment is committed.  A promoter that left out a
 pack because it was there, and a gc that takes it away, cannot both miss each other: if
@@ -25,6 +25,7 @@ from typing import Final
 from wheelferry.disk.clock import monotonic_s
 from wheelferry.errors import CacheError, StoreError, StoreFull, StoreReadOnly
 from wheelferry.events import Event, Level, progress
+from wheelferry.ops.compact import bury_copies
 from wheelferry.ops.gc_plan import (
     Budget,
     Content,
@@ -246,6 +247,7 @@ class _Removal:
 
     def _look_again(self, digests: Sequence[Digest]) -> None:
         self._tiers.refresh()
+        bury_copies(self._tiers)
         named = self._tiers.view.named(digests)
         if not named:
             return

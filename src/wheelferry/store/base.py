@@ -253,8 +253,13 @@ class Store(Protocol):
         """Remove what was taken away, for good; False if it is gone already."""
         ...
 
-    def segment_times(self) -> dict[SegmentId, int]:
-        """Return the segments of the catalog, and when each was committed: `clock_s`."""
+    def segment_times(
+        self, *, only: Collection[SegmentId] | None = None
+    ) -> dict[SegmentId, int]:
+        """Return the segments of the catalog, and when each was committed: `clock_s`.
+
+        With `only`, no others than these are looked at.
+        """
         ...
 
     def remove_segment(self, segment: SegmentId) -> bool:

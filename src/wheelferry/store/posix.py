@@ -315,12 +315,14 @@ class PosixStore:
         with self._writing("remove", self._root / layout.TRASH):
             return removal.purge(self._root, trashed, disk=self._disk)
 
-    def segment_times(self) -> dict[SegmentId, int]:
+    def segment_times(
+        self, *, only: Collection[SegmentId] | None = None
+    ) -> dict[SegmentId, int]:
         """Return the segments in `catalog/` with their times of modification."""
         from wheelferry.store import removal  # noqa: PLC0415
 
         with self._reading("list", self._root / layout.CATALOG):
-            return removal.segment_times(self._root, self._reads)
+            return removal.segment_times(self._root, self._reads, only)
 
     def remove_segment(self, segment: SegmentId) -> bool:
         """Remove a segment; see `Store.remove_segment`."""

@@ -84,13 +84,16 @@ def list_dated(root: Path, reads: Reads) -> Iterator[tuple[Digest, int, int]]:
                 yield digest, facts.size_bytes, int(facts.written_s)
 
 
-def segment_times(root: Path, reads: Reads) -> dict[SegmentId, int]:
+def segment_times(
+    root: Path, reads: Reads, only: Collection[SegmentId] | None = None
+) -> dict[SegmentId, int]:
     """Return the segments in `catalog/` with their times of modification."""
-    directory = root / layout.CATALOG
+    if only is None:
+        names = list_current(reads, root / layout.CATALOG)
+        only = list(filter(None, map(layout.parse_segment_name, names)))
     found: dict[SegmentId, int] = {}
-    for name in list_current(reads, directory):
-        segment = layout.parse_segment_name(name)
-        if segment and (facts := facts_current(reads, directory / name)):
+    for segment in only:
+        if facts := facts_current(reads, root / layout.segment_path(segment)):
             found[segment] = int(facts.written_s)
     return found
 

@@ -11,6 +11,7 @@ from wheelferry.cli.render_gc import (
 from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import connect, open_tiers
 from wheelferry.disk import clock
+from wheelferry.ops.compact import tend
 from wheelferry.ops.gc import Budget, apply_gc, find_content, plan_gc
 from wheelferry.ops.gc_due import is_due, note_looked
 
@@ -76,6 +77,7 @@ def run_gc(
         report = apply_gc(tiers, plan)
         if report.stopped_by is None:
             note_looked(tiers)
+            tend(tiers)
     duration_s = clock.monotonic_s() - session.process.started_s
     text = render_report(plan, report, location, duration_s)
     body = encode_report(plan, report, location, duration_s)

@@ -94,6 +94,10 @@ def run_promote(
                 until=bounds.move,
                 step=gate.wait,
             )
+            if is_background and report.stopped_by is None:
+                from wheelferry.ops.compact import tend
+
+                tend(tiers)
         link.memory.stopped_by = report.stopped_by
     duration_s = clock.monotonic_s() - process.started_s
     process.take_word()

@@ -153,8 +153,8 @@ class Server:
     def _purge_object(self, trashed: tuple[Digest, int, int]) -> bool:
         return self._store.purge_object(Trashed(*trashed))
 
-    def _segment_times(self) -> dict[SegmentId, int]:
-        return self._store.segment_times()
+    def _segment_times(self, only: list[SegmentId] | None) -> dict[SegmentId, int]:
+        return self._store.segment_times(only=only)
 
     def _remove_segment(self, segment: SegmentId) -> bool:
         return self._store.remove_segment(segment)

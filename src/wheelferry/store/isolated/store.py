@@ -220,9 +220,13 @@ class IsolatedStore:
         """Remove what was taken away; see `Store.purge_object`."""
         return bool(self._calls.call("purge_object", tuple(trashed)))
 
-    def segment_times(self) -> dict[SegmentId, int]:
+    def segment_times(
+        self, *, only: Collection[SegmentId] | None = None
+    ) -> dict[SegmentId, int]:
         """Return the segments of the catalog with their times."""
-        times: dict[SegmentId, int] = self._calls.call("segment_times")
+        times: dict[SegmentId, int] = self._calls.call(
+            "segment_times", None if only is None else list(only)
+        )
         return times
 
     def remove_segment(self, segment: SegmentId) -> bool:
