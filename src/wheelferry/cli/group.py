@@ -15,6 +15,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "init": "Make a store in a directory.",
         "promote": "Put what the local cache has, and the store lacks, into the store.",
         "pull": "Put what the store has, and the local cache lacks, into the cache.",
+        "trim": "Keep the local cache within a size; what was used least recently goes.",
         "daemon": "Promote and pull by itself, for as long as it runs.",
         "systemd": "Install the daemon as a service, or remove it.",
         "doctor": "Find out what is wrong with this runner, and say what to do.",

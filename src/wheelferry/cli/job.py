@@ -1,4 +1,4 @@
-"""One run of a task for the daemon: `python -m wheelferry.cli.job promote|pull|gc`.
+"""One run of a task: `python -m wheelferry.cli.job promote|pull|gc|trim`, by the daemon.
 
 With `--project DIR` it is the pull that a job has asked the daemon for, and waits for.
 
@@ -34,7 +34,7 @@ class _JobOutput(Output):
 
 
 @click.command("job")
-@click.argument("task", type=click.Choice(["promote", "pull", "gc"]))
+@click.argument("task", type=click.Choice(["promote", "pull", "gc", "trim"]))
 @click.option("--project", type=Path)
 @click.pass_obj
 def job(process: Process, task: str, project: Path | None) -> int:
@@ -65,6 +65,10 @@ def job(process: Process, task: str, project: Path | None) -> int:
         from wheelferry.cli.commands.gc import run_gc
 
         return run_gc(session, is_background=True)
+    if task == "trim":
+        from wheelferry.cli.commands.trim import run_trim
+
+        return run_trim(session, is_background=True)
     from wheelferry.cli.commands.pull import run_pull
 
     if project is not None:

@@ -132,7 +132,7 @@ def open_tiers(
 
     config, disk = session.config, Disk()
     info = open_store(session, link)
-    _check_cache(session, needs_cache=needs_cache)
+    check_cache(session, needs_cache=needs_cache)
     if not only_looks:
         check_owner(config.cache.path)
     state_dir = _borrow_state if only_looks else _make_state
@@ -155,7 +155,11 @@ def open_tiers(
         )
 
 
-def _check_cache(session: Session, *, needs_cache: bool) -> None:
+def check_cache(session: Session, *, needs_cache: bool) -> None:
+    """Look whether the cache is a directory, or, unless it is needed, absent.
+
+    Raises CacheNotFound, CacheError.
+    """
     path = session.config.cache.path
     if path.is_dir():
         return

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-FAIL_OPEN: Final = frozenset({"promote", "pull"})
+FAIL_OPEN: Final = frozenset({"promote", "pull", "trim"})
 """Commands that run around jobs: even a broken installation must not harm them."""
 
 

@@ -34,6 +34,7 @@ from wheelferry.config.model import (
     RulesConfig,
     RunnerConfig,
     StoreConfig,
+    TrimConfig,
     UvConfig,
 )
 from wheelferry.config.options import OPTIONS, Option
@@ -304,6 +305,7 @@ def _build(settings: Mapping[str, Setting]) -> Config:
             rate_bytes_s=pull.pop("limit_rate"),
             rules=RulesConfig(**pull),
         ),
+        trim=TrimConfig(max_bytes=tree["trim"]["max_size"]),
         daemon=DaemonConfig(
             tasks=daemon["tasks"],
             poll_s=daemon["poll"],

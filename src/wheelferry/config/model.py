@@ -73,6 +73,12 @@ class PullConfig(NamedTuple):
     rate_bytes_s: int | None
 
 
+class TrimConfig(NamedTuple):
+    """How large the local cache may be on the disk; None is no limit."""
+
+    max_bytes: int | None
+
+
 class DaemonConfig(NamedTuple):
     """What the daemon does by itself, how often it looks, and whom it serves.
 
@@ -111,5 +117,6 @@ class Config(NamedTuple):
     python: PythonConfig
     promote: PromoteConfig
     pull: PullConfig
+    trim: TrimConfig
     daemon: DaemonConfig
     gc: GcConfig

@@ -242,6 +242,17 @@ _TABLE: Final = (
         is_protected=False,
     ),
     Option(
+        key="trim.max_size",
+        kind=SIZE,
+        default="no limit; nothing is trimmed",
+        help=(
+            "How large the local cache may be on the disk; what was used least recently"
+            " is removed until a tenth of this is free"
+        ),
+        flag="--max-size",
+        own_example='"20G"',
+    ),
+    Option(
         key="daemon.tasks",
         kind=TASKS,
         default="all; `gc` only with a budget",

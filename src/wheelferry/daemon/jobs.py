@@ -34,6 +34,7 @@ _ENTRIES: Final = {
     Task.PROMOTE: "promoted",
     Task.PULL: "restored",
     Task.GC: "discarded",
+    Task.TRIM: "removed",
 }
 """What in a run's summary counts the entries that it carried, or removed ..."""
 
@@ -41,8 +42,9 @@ _BYTES: Final = {
     Task.PROMOTE: "bytes_written",
     Task.PULL: "bytes_read",
     Task.GC: "discarded_bytes",
+    Task.TRIM: "freed_bytes",
 }
-"""... and the bytes of their packs."""
+"""... and the bytes of their packs, or that they took."""
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 

@@ -208,6 +208,7 @@ class Reporter:
                 Task.PROMOTE: "promoting",
                 Task.PULL: "pulling",
                 Task.GC: "removing",
+                Task.TRIM: "trimming",
             }
             return " and ".join(doing[task] for task in sorted(self._running))
         done = [

@@ -27,6 +27,10 @@ SPREAD_S: Final = 2.0
 COMEBACK_S: Final = 5.0
 """The same, after the store was away."""
 
+TRIM_S: Final = 30.0
+"""How long after everything is compared the cache is trimmed: what only this runner has
+is in the store by then, as a rule."""
+
 FIRST_PAUSE_S: Final = 5.0
 MAX_PAUSE_S: Final = 300.0
 FIRST_LOOK_AGAIN_S: Final = 2.0
@@ -41,6 +45,11 @@ class Task(StrEnum):
     PROMOTE = "promote"
     PULL = "pull"
     GC = "gc"
+    TRIM = "trim"
+
+
+WITHOUT_STORE: Final = frozenset({Task.TRIM})
+"""What is done while the store is away, too."""
 
 
 class Turn:
@@ -184,27 +193,22 @@ class Schedule:
         """Return the tasks to begin now, and take them to be running."""
         if now >= self._next_scan_s:
             self._next_scan_s = now + self._rescan_s * (0.9 + 0.2 * self._random())
-            for task in (Task.PROMOTE, Task.PULL):
-                self._ask(task, now, after_s=0.0)
+            for task in self.turns:
+                if task is not Task.GC:
+                    self._ask(task, now, after_s=TRIM_S if task is Task.TRIM else 0.0)
         self._look_at_gc(now)
-        if self.is_store_away:
-            return []
-        due = [
-            task
-            for task, turn in self.turns.items()
-            if not turn.is_running and turn.due_s <= now
-        ]
+        due = [task for task, turn in self._ready() if turn.due_s <= now]
         for task in due:
             self.turns[task].begin(now)
         return due
 
     def next_s(self) -> float:
         """Return when `take_due` has to be asked again."""
-        if self.is_store_away:
-            return self._next_scan_s
-        waiting = (t.due_s for t in self.turns.values() if not t.is_running)
-        gc_s = math.inf if self._next_gc_s is None else self._next_gc_s
-        return min([self._next_scan_s, gc_s, *waiting])
+        gc_s = math.inf
+        if self._next_gc_s is not None and not self.is_store_away:
+            gc_s = self._next_gc_s
+        due_s = (turn.due_s for _, turn in self._ready())
+        return min([self._next_scan_s, gc_s, *due_s])
 
     def succeeded(self, task: Task, now: float, *, is_unsettled: bool) -> None:
         """A run ended well."""
@@ -227,6 +231,14 @@ class Schedule:
         if now >= self._next_gc_s:
             self._next_gc_s = now + self._gc_s * (0.5 + self._random())
             self._ask(Task.GC, now, after_s=0.0)
+
+    def _ready(self) -> list[tuple[Task, Turn]]:
+        """Return what could begin, if it were due."""
+        return [
+            (task, turn)
+            for task, turn in self.turns.items()
+            if not turn.is_running and (task in WITHOUT_STORE or not self.is_store_away)
+        ]
 
     def _ask(
         self, task: Task, now: float, *, after_s: float, at_most_s: float = math.inf

@@ -1,17 +1,23 @@
 """What this cache once had, so that a pull which no job asked for leaves it away.
 
-What `uv cache prune` or `uv cache clean NAME` removed would else come back at once.  Kept
+What `uv cache prune` or `uv cache clean NAME` removed would else come back at once; and
+what a trim removed, before each job that does not say what it needs.  Kept
 in the view, which forgets an entry in the same step as the catalog does.  The view may
 be lost: that costs one pull of what was removed.  A cache that was removed as a whole and
 made again is another one, and is filled again.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import Identity
+from wheelferry.store.view import View
 from wheelferry.uvcache.mark import find_mark
+
+REMOVED: Final = "it was removed from this cache; a job's pull brings it"
+TRIMMED: Final = "a trim removed it from this cache; a pull for a project brings it"
 
 
 class Past(NamedTuple):
@@ -20,10 +26,12 @@ class Past(NamedTuple):
     Attributes:
         mark: Tells it from one that is made in its place; "" if there was none.
         identities: Of the entries that it has had.
+        reason: Why those of them that it has no more are left in the store.
     """
 
     mark: str
     identities: frozenset[Identity]
+    reason: str = REMOVED
 
 
 def recall(tiers: Tiers) -> Past:
@@ -57,3 +65,19 @@ def note(
     identities = {*added, *(seen if is_same else ())}
     if new := identities - past.identities:
         tiers.view.note_had(past.mark, new)
+
+
+def recall_trimmed(tiers: Tiers) -> Past:
+    """Return what a trim has removed from the cache that is there now."""
+    mark = find_mark(tiers.cache)
+    found = tiers.view.trimmed(mark) if mark else frozenset()
+    return Past(mark, found, TRIMMED)
+
+
+def note_trimmed(cache: Path, view: View, identities: Iterable[Identity]) -> None:
+    """Remember what a trim is about to remove.
+
+    Raises CacheError.
+    """
+    if mark := find_mark(cache):
+        view.note_trimmed(mark, identities)

@@ -160,6 +160,14 @@ def plan_pull(
 
         past = recall(tiers)
     plan = compare(tiers, rules, format_ids, past, target)
+    if plan.wanted and past is None and target.demand is None:
+        # A job that does not say what it needs has not asked for what was trimmed.
+        from wheelferry.ops.past import recall_trimmed  # noqa: PLC0415
+
+        trimmed = recall_trimmed(tiers)
+        if trimmed.identities:
+            plan = compare(tiers, rules, format_ids, trimmed, target)
+            plan = plan._replace(past=None)
     plan = plan._replace(refused_segments=refused)
     if limits.max_bytes is None or plan.fetch_bytes <= limits.max_bytes:
         return plan
@@ -281,10 +289,8 @@ class _Comparison:
             self._leave(record, presence.reason)
         elif not self._target.is_fit(record.tags):
             self._leave(record, _MISFIT)
-        elif self._was_removed(record, presence):
-            self._leave(
-                record, "it was removed from this cache; a job's pull brings it"
-            )
+        elif reason := self._was_removed(record, presence):
+            self._leave(record, reason)
         elif presence.state is State.MENDABLE:
             self._wanted.append(record)
         elif record.pack in self._avoided:
@@ -322,12 +328,13 @@ class _Comparison:
             reasons=self._reasons,
         )
 
-    def _was_removed(self, record: LightRecord, presence: Presence) -> bool:
-        """Return whether nobody wants the entry back; only a job's pull brings it."""
+    def _was_removed(self, record: LightRecord, presence: Presence) -> str:
+        """Return why nobody wants the entry back; "" if that is not so."""
         if self._past is None or record.identity not in self._past.identities:
-            return False
+            return ""
         # A part that uv can do without is no sign of a removal.
-        return not presence.missing.isdisjoint((Part.ARCHIVE, Part.LINK, Part.POINTER))
+        needed = (Part.ARCHIVE, Part.LINK, Part.POINTER)
+        return "" if presence.missing.isdisjoint(needed) else self._past.reason
 
     def _refuse(self, record: LightRecord, info: EntryInfo) -> str | None:
         urls: tuple[str, ...] = ()

@@ -211,20 +211,11 @@ class View:
         file, and not kept if another process keeps it busy: then a pull brings back
         once what was removed from the cache.
         """
-        values = [(identity, identity) for identity in identities]
+        self._note_had(cache, identities, is_trimmed=False)
 
-        def note(db: sqlite3.Connection) -> None:
-            with transaction(db):
-                if not _is_of(db, cache):
-                    db.execute("DELETE FROM had")
-                    db.execute("REPLACE INTO meta VALUES ('cache', ?)", (cache,))
-                db.executemany(
-                    "INSERT OR IGNORE INTO had SELECT ? WHERE EXISTS "
-                    "(SELECT 1 FROM records WHERE identity = ?)",
-                    values,
-                )
-
-        self._change(note)
+    def note_trimmed(self, cache: str, identities: Iterable[Identity]) -> None:
+        """Remember, as `note_had`, and that a trim has removed them."""
+        self._note_had(cache, identities, is_trimmed=True)
 
     def had(self, cache: str) -> frozenset[Identity]:
         """Return all that `note_had` was told of this cache."""
@@ -250,6 +241,17 @@ class View:
         """Return whether a tombstone names a record of this segment."""
         sql = "SELECT 1 FROM tombstones WHERE segment = ? LIMIT 1"
         return bool(self._rows(sql, (segment,)))
+
+    def trimmed(self, cache: str) -> frozenset[Identity]:
+        """Return all that `note_trimmed` was told of this cache."""
+
+        def ask(db: sqlite3.Connection) -> frozenset[Identity]:
+            if not _is_of(db, cache):
+                return frozenset()
+            rows = db.execute("SELECT identity FROM had WHERE trimmed")
+            return frozenset(Identity(identity) for (identity,) in rows)
+
+        return self._query(ask)
 
     def replace_rejected(self, rejected: Mapping[Identity, Rejection]) -> None:
         """Remember these entries as refused, and no others.
@@ -356,6 +358,29 @@ class View:
         from wheelferry.store import view_compaction  # noqa: PLC0415
 
         return self._query(view_compaction.removable)
+
+    def _note_had(
+        self, cache: str, identities: Iterable[Identity], *, is_trimmed: bool
+    ) -> None:
+        names = tuple(identities)
+
+        def note(db: sqlite3.Connection) -> None:
+            with transaction(db):
+                if not _is_of(db, cache):
+                    db.execute("DELETE FROM had")
+                    db.execute("REPLACE INTO meta VALUES ('cache', ?)", (cache,))
+                db.executemany(
+                    "INSERT OR IGNORE INTO had (identity) SELECT ? WHERE EXISTS "
+                    "(SELECT 1 FROM records WHERE identity = ?)",
+                    [(name, name) for name in names],
+                )
+                if is_trimmed:
+                    db.executemany(
+                        "UPDATE had SET trimmed = 1 WHERE identity = ?",
+                        [(name,) for name in names],
+                    )
+
+        self._change(note)
 
     def _light(self, where: str, values: Sequence[object] = ()) -> list[LightRecord]:
         # No value is ever part of the SQL's text, here and above.

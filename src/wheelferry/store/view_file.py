@@ -79,7 +79,9 @@ CREATE TABLE bodies (ref INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE missing (
   pack TEXT PRIMARY KEY, attempts INTEGER NOT NULL, wait INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE had (identity TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE had (
+  identity TEXT PRIMARY KEY, trimmed INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 CREATE TABLE evicted (identity TEXT PRIMARY KEY, removed_s REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE rejected (
   identity TEXT PRIMARY KEY, stamp TEXT NOT NULL, reason TEXT NOT NULL
@@ -151,6 +153,18 @@ def connect(
         return _connect(path, store_id, busy_timeout_s)
     except sqlite3.Error as exc:
         raise view_error(exc, path) from exc
+
+
+def read_store_id(path: Path) -> str | None:
+    """Return the id of the store that a view is of; None if there is no view to use."""
+    if not path.is_file():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            row = db.execute("SELECT value FROM meta WHERE key = 'store_id'").fetchone()
+    except sqlite3.Error:
+        return None
+    return None if row is None else str(row[0])
 
 
 def remove(path: Path, *, disk: Disk) -> None:

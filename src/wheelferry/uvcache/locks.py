@@ -31,11 +31,16 @@ def lock_cache(
     *,
     disk: Disk,
     wait_s: float,
+    shared: bool = True,
     poll_s: float = 0.05,
     clock: Callable[[], float] = monotonic_s,
     sleep: Callable[[float], None] = pause,
 ) -> FileLock | None:
-    """Take the cache's root lock, shared; return None if it stays held for `wait_s`.
+    """Take the cache's root lock; return None if it stays held for `wait_s`.
+
+    Shared, to add to the cache; else exclusively, to remove from it as `uv cache prune`
+    does.  It is asked for again and again, and not queued for: so nobody waits for us
+    who would not wait for the present holder.
 
     Makes what uv makes in a new cache, so that it works before any uv has run.  The lock
     is on the file that the path names at the time of the return: `uv cache clean` removes
@@ -53,7 +58,7 @@ def lock_cache(
     while True:
         try:
             _ensure_base_files(root, disk)
-            lock = _try_current(path, shared=True)
+            lock = _try_current(path, shared=shared)
         except FileNotFoundError:
             lock = None  # `clean` removed the root between our two steps
         except OSError as exc:

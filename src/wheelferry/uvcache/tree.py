@@ -119,7 +119,12 @@ def _list_directory(root: str, below: str, depth: int) -> Iterator[SourceFile]:
 
 def _open_file(path: str) -> BinaryIO:
     # A pipe could have taken the file's place since.
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        # To read an archive for the store is no use of it: trim goes by access times.
+        fd = os.open(path, flags | os.O_NOATIME)
+    except PermissionError:  # another user's file
+        fd = os.open(path, flags)
     return open(fd, "rb", buffering=0)
 
 

@@ -46,7 +46,8 @@ def daemon(session: Session, *, is_check: bool) -> int:
     """Promote and pull by itself, for as long as it runs.
 
     What uv puts into the cache is promoted as soon as it is complete, and what is new in
-    the store is pulled, until SIGTERM.  SIGHUP has it read the configuration again.
+    the store is pulled, until SIGTERM; if `trim.max_size` says how large the cache may
+    be, it is trimmed when no uv uses it.  SIGHUP has it read the configuration again.
     `wheelferry systemd install` makes a service of it.
     """
     settings = _settle(session.config, session)
@@ -98,11 +99,13 @@ def _settle(config: Config, session: Session) -> Settings:
 
 
 def _settle_tasks(config: Config) -> frozenset[Task]:
-    """Return what it does: without a budget there is nothing to remove for."""
-    tasks = set(map(Task, config.daemon.tasks or Task))
+    """Return what it does: for gc and trim, a budget decides, whatever else is named."""
+    tasks = set(map(Task, config.daemon.tasks or (Task.PROMOTE, Task.PULL, Task.GC)))
     gc = config.gc
     if (gc.max_bytes, gc.max_age_s, gc.keep_free_bytes) == (None, None, None):
         tasks.discard(Task.GC)
+    if config.trim.max_bytes is not None:
+        tasks.add(Task.TRIM)
     return frozenset(tasks)
 
 
