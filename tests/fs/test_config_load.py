@@ -147,7 +147,7 @@ def test_what_a_job_must_not_change_is_protected() -> None:
     What gc is told matters to whoever runs it, and nobody else.
     """
     costs = {"pull.deadline", "pull.max_bytes", "pull.limit_rate"}
-    costs |= {"promote.deadline", "promote.limit_rate"}
+    costs |= {"promote.deadline", "promote.limit_rate", "trim.max_size"}
     costs |= {"gc.max_size", "gc.max_age", "gc.keep_free", "gc.grace"}
     assert set(OPTIONS) - set(PROTECTED) == {"uv.versions", "python.versions"} | costs
 

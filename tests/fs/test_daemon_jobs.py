@@ -79,6 +79,14 @@ def test_promotion_counts_only_what_it_promoted(new_job) -> None:
     assert run(new_job(says(summary), task=Task.PROMOTE))[0] == Result(text="nothing")
 
 
+def test_trim_counts_what_it_removed(new_job) -> None:
+    """And what the cache is smaller by."""
+    summary = '{"type": "summary", "text": "gone", "removed": 2, "freed_bytes": 9}'
+    assert run(new_job(says(summary), task=Task.TRIM))[0] == Result(
+        did="gone", text="gone", entries=2, size_bytes=9
+    )
+
+
 def test_more_words_follow_the_task(new_job) -> None:
     """And what a run failed for keeps its reference."""
     code = "import sys; print(sys.argv[1:]); sys.exit(9)"

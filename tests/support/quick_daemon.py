@@ -35,7 +35,7 @@ def main() -> None:
             state=Path(f"{cache}.wheelferry"),
             store=store,
             catalog=store / "catalog",
-            tasks=frozenset(Task),
+            tasks=frozenset((Task.PROMOTE, Task.PULL)),
             poll_s=0.1,
             rescan_s=600.0,
             gc_s=3600.0,

@@ -24,6 +24,7 @@ def test_words_are_what_no_flag_is(argv: list[str], words: list[str]) -> None:
     ("argv", "is_open"),
     [
         (["pull"], True),
+        (["trim", "--max-size", "1G"], True),
         (["--json", "promote", "--dry-run"], True),
         (["pull", "--strict"], False),
         (["verify"], False),

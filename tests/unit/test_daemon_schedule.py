@@ -18,16 +18,18 @@ from wheelferry.daemon.schedule import (
     MAX_SETTLE_S,
     SETTLE_S,
     SPREAD_S,
+    TRIM_S,
     Schedule,
     Task,
 )
 
 RESCAN_S = 600.0
+STORE_TASKS = (Task.PROMOTE, Task.PULL)
 
 
 def make(*tasks: Task, random: float = 1.0) -> Schedule:
     """Return a schedule whose first round, at 0, is over."""
-    schedule = Schedule(tasks or tuple(Task), rescan_s=RESCAN_S, random=lambda: random)
+    schedule = Schedule(tasks or STORE_TASKS, rescan_s=RESCAN_S, random=lambda: random)
     for task in schedule.take_due(0.0):
         schedule.succeeded(task, 0.0, is_unsettled=False)
     return schedule
@@ -46,10 +48,10 @@ def due_at(schedule: Schedule, start_s: float, until_s: float) -> list[float]:
 
 def test_all_tasks_run_at_the_start_and_from_time_to_time() -> None:
     """Nothing has to be heard of for that."""
-    schedule = Schedule(tuple(Task), rescan_s=RESCAN_S, random=lambda: 0.5)
+    schedule = Schedule(STORE_TASKS, rescan_s=RESCAN_S, random=lambda: 0.5)
 
     assert schedule.take_due(0.0) == [Task.PROMOTE, Task.PULL]
-    for task in Task:
+    for task in STORE_TASKS:
         schedule.succeeded(task, 1.0, is_unsettled=False)
     assert schedule.take_due(RESCAN_S - 1) == []
     assert schedule.next_s() == RESCAN_S
@@ -298,7 +300,9 @@ def test_nothing_that_was_heard_is_forgotten(steps) -> None:
         for task in running:
             schedule.succeeded(task, now, is_unsettled=False)
         running = set()
-        waiting = [t for t in Task if schedule.turns[t].waits_since_s is not None]
+        waiting = [
+            turn for turn in schedule.turns.values() if turn.waits_since_s is not None
+        ]
         if not waiting:
             break
         now = schedule.next_s()
@@ -344,3 +348,24 @@ def test_removal_waits_for_a_store_that_is_away() -> None:
     schedule.store_answered(70.0)
 
     assert schedule.take_due(70.0 + COMEBACK_S) == [Task.GC]
+
+
+def test_trim_comes_when_the_others_had_their_turn() -> None:
+    """After each look at everything, and whatever the store does."""
+    schedule = Schedule((Task.TRIM,), rescan_s=RESCAN_S, random=lambda: 0.5)
+    schedule.store_went()
+
+    assert due_at(schedule, 0.0, 100.0) == [TRIM_S]
+    assert schedule.next_s() == RESCAN_S
+
+
+def test_trim_of_a_cache_in_use_is_tried_again_soon() -> None:
+    """And then less and less often, as any run that found something unsettled."""
+    schedule = Schedule((Task.TRIM,), rescan_s=RESCAN_S, random=lambda: 0.5)
+    schedule.take_due(0.0)
+    assert schedule.take_due(TRIM_S) == [Task.TRIM]
+    schedule.succeeded(Task.TRIM, TRIM_S, is_unsettled=True)
+
+    assert due_at(schedule, TRIM_S, 100.0) == [
+        pytest.approx(TRIM_S + FIRST_LOOK_AGAIN_S, abs=0.02)
+    ]

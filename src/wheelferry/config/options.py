@@ -250,6 +250,7 @@ _TABLE: Final = (
             " is removed until a tenth of this is free"
         ),
         flag="--max-size",
+        is_protected=False,
         own_example='"20G"',
     ),
     Option(

@@ -5,8 +5,8 @@ plan: `trim_plan`.  apply, in slices: under uv's root lock, exclusively, names a
 and archives renamed into the staging area; the lock is released; what was set aside is
 deleted, which takes longest, while uv works again.
 
-Killed at any point: names go before the archives that they name, so uv never finds one
-without the other; an archive without a name is the first thing that the next trim takes;
+Killed at any point: names go before the archives that they name, so uv never finds a
+name without its archive; an entry without its metadata is whole for uv; an archive without a name is the first thing that the next trim takes;
 what was set aside is swept by whatever opens a `WorkDir` next.
 """
 
@@ -128,7 +128,7 @@ def apply_trim(place: Place, plan: TrimPlan) -> TrimReport:
     bring them back.
 
     Raises:
-        CacheLocked: uv uses the cache; nothing was removed.
+        CacheLocked: uv uses the cache; no archive was removed.
         CacheError: The cache cannot be changed by this user.
     """
     report = TrimReport()

@@ -4,13 +4,14 @@ What goes, goes whole: an archive with all that names it, so that nothing names 
 gone.  Archives that share a holder, as those of one sdist do, stay or go together.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from wheelferry.store.record import Identity
 from wheelferry.uvcache.holdings import Archive, Held, Holder, Holdings
+from wheelferry.uvcache.place import ARCHIVES
 
 ENOUGH: Final = 0.9
 """Down to which part of the budget a trim goes, so that the next one is not soon."""
@@ -129,7 +130,7 @@ def plan_trim(
     for group in sorted(groups, key=_order):
         if excess_bytes <= 0:
             break
-        if group.used_s > now_s - spare_s:
+        if 0 <= now_s - group.used_s < spare_s:  # not for ever, if the clock goes back
             spared += 1
             continue
         victims.append(group)
@@ -193,7 +194,7 @@ def _make_group(
     if not subjects:
         subjects = sorted(held.holder.path for held in helds)
     return Group(
-        subjects=tuple(subjects) or tuple(f"archive-v0/{a.id}" for a in archives),
+        subjects=tuple(subjects) or tuple(f"{ARCHIVES}/{a.id}" for a in archives),
         identities=tuple(i for item in about for i in item.identities),
         holders=tuple(held.holder for held in helds),
         archives=archives,
@@ -218,12 +219,11 @@ def _find_others(
     holdings: Holdings, groups: Iterable[Group]
 ) -> tuple[tuple[str, int], ...]:
     """Return the sizes of what no trim removes."""
-    rest = dict(holdings.sizes)
+    rest = Counter(holdings.sizes)
     by_path = {held.holder.path: held.size_bytes for held in holdings.holders}
     for group in groups:
         for holder in group.holders:
             rest[holder.path.partition("/")[0]] -= by_path[holder.path]
-        for archive in group.archives:
-            rest["archive-v0"] -= archive.size_bytes
+        rest[ARCHIVES] -= sum(archive.size_bytes for archive in group.archives)
     found = [(name, size) for name, size in rest.items() if size > 0]
     return tuple(sorted(found, key=lambda item: (-item[1], item[0])))

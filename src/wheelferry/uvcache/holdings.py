@@ -21,8 +21,11 @@ from wheelferry.uvcache.pointer import MAX_POINTER_BYTES
 from wheelferry.uvcache.reading import find_buckets, list_names, read_small, walk_dirs
 
 _POINTERS: Final = (".http", ".rev")
-_SUFFIXES: Final = (*_POINTERS, ".msgpack", ".lock")
-"""What may follow the stem of a downloaded wheel; the first two name its archive."""
+_SUFFIXES: Final = (".msgpack", ".lock", *_POINTERS, "")
+"""What follows the stem of a downloaded wheel; "" is the link.
+
+In the order of removal: what is left after a kill still names its archive, or is gone.
+"""
 
 _DEPTHS: Final[Mapping[Family, Mapping[str, int]]] = {
     Family.WHEELS: {"pypi": 1, "index": 2, "url": 2, "path": 2},
@@ -70,8 +73,8 @@ class Holder(NamedTuple):
     Attributes:
         path: Relative to the root: shard and stem of a downloaded wheel, which no file
             need have, or the shard of an sdist, which is a directory.
-        files: Those of a downloaded wheel, pointers first and then the link, relative
-            to the root; none of an sdist's.
+        files: Those of a downloaded wheel, relative to the root, in the order of
+            removal; none of an sdist's.
         facts: Changes when uv, or a pull, changes anything of it.
         archives: Ids that its links and pointers name.
         has_wheel: Whether a `.whl` is in it.
@@ -186,12 +189,11 @@ def _find_wheels(top: str, shard: str) -> Iterator[Holder]:
     """Yield the wheels of one package from one index, or from one URL."""
     files: defaultdict[str, list[str]] = defaultdict(list)
     for name in list_names(f"{top}/{shard}"):
-        suffix = next((s for s in _SUFFIXES if name.endswith(s)), "")
+        suffix = next(s for s in _SUFFIXES if name.endswith(s))
         files[name.removesuffix(suffix)].append(suffix)
-    order = (*_POINTERS, "", *_SUFFIXES)
     for stem, suffixes in files.items():
         path = f"{shard}/{stem}"
-        paths = [f"{path}{s}" for s in sorted(suffixes, key=order.index)]
+        paths = [f"{path}{s}" for s in sorted(suffixes, key=_SUFFIXES.index)]
         facts = tuple(_fact(top, p) for p in paths)
         yield Holder(path, tuple(paths), facts, _archives_of(facts))
 
