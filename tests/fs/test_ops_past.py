@@ -8,10 +8,15 @@ import pytest
 from tests.support.cachetree import few, formats_of, make_cache, plan
 from tests.support.soundness import CacheJudge
 from tests.support.tiers import Ferry, make_store
-from wheelferry.ops.past import recall
+from tests.support.trimming import trim
+from wheelferry.ops.past import TRIMMED, recall
 from wheelferry.ops.pull import PullPlan, plan_pull
 from wheelferry.ops.rules import Rules
+from wheelferry.ops.target import Target
 from wheelferry.ops.tiers import VIEW
+from wheelferry.project.interpreter import parse_request
+from wheelferry.project.need import ANY_INDEX, Demand, File, FileKind, Need
+from wheelferry.project.pythons import assume_python
 
 ENTRIES = few()
 FORMATS = formats_of(ENTRIES)
@@ -135,3 +140,29 @@ def test_pull_with_nothing_to_do_remembers_nothing(tmp_path: Path, b: Ferry) -> 
     assert pull(c, is_background=True) == []
     with c.open() as tiers:
         assert len(recall(tiers).identities) == 2
+
+
+def test_trimmed_entry_comes_only_if_a_job_names_it(tmp_path: Path, b: Ferry) -> None:
+    """Not by a plain pull, which brings what uv removed; the rest comes as ever."""
+    assert len(pull(b, is_background=False)) == 2
+    _, report = trim(b.cache, 1)
+    assert len(report.removed) == 2
+    assert all(group.is_in_store for group in report.removed)
+
+    planned = look(b, is_background=False)
+    assert (planned.wanted, planned.faults) == ((), ())
+    assert {left.reason for left in planned.left} == {TRIMMED}
+    assert {left.reason for left in look(b).left} == {REASON}
+    other = plan("other")
+    Ferry(cache=make_cache(tmp_path / "c", [other]), store=b.store).promote()
+    assert pull(b, is_background=False) == ["other"]
+
+    need = Need("pure-wheel", "1.0", ANY_INDEX, File(FileKind.ANY), (0,))
+    request = parse_request("3.12")
+    assert request is not None
+    python = assume_python(request)
+    assert python is not None
+    target = Target((python,), Demand((need,)))
+    with b.open() as tiers:
+        asked = plan_pull(tiers, Rules(), FORMATS, target=target)
+    assert [record.name for record in asked.wanted] == ["pure-wheel"]

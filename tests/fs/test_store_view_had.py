@@ -11,6 +11,7 @@ from wheelferry.disk import Disk
 from wheelferry.store.record import Identity, Record
 from wheelferry.store.segment import encode_segment
 from wheelferry.store.view import View
+from wheelferry.store.view_file import read_store_id
 
 ATTRS, NUMPY = make_record("attrs", "25.1"), make_record("numpy", "2.1.0")
 BOTH = frozenset({ATTRS.identity, NUMPY.identity})
@@ -102,3 +103,26 @@ def test_note_is_lost_while_another_process_writes(view, path):
         busy.note_had(CACHE, BOTH)
         view._db.execute("ROLLBACK")
         assert busy.had(CACHE) == frozenset()
+
+
+def test_what_was_trimmed_is_a_part_of_what_a_cache_had(view, path):
+    """Also of what it was known to have before; and it is forgotten with that."""
+    view.note_had(CACHE, [ATTRS.identity])
+    assert view.trimmed(CACHE) == frozenset()
+    view.note_trimmed(CACHE, [*BOTH, Identity("0" * 32)])
+    view.note_had(CACHE, BOTH)
+    with open_view(path) as other:
+        assert (other.trimmed(CACHE), other.had(CACHE)) == (BOTH, BOTH)
+        assert other.trimmed(NEXT) == frozenset()
+    view.note_had(NEXT, BOTH)
+    assert (view.trimmed(NEXT), view.had(NEXT)) == (frozenset(), BOTH)
+
+
+def test_store_of_a_view_can_be_told_without_the_store(path, tmp_path):
+    """As long as there is one that can be read; and nothing is made by asking."""
+    open_view(path).close()
+    assert read_store_id(path) == "a" * 32
+    assert read_store_id(tmp_path / "absent") is None
+    (tmp_path / "other").write_text("no view")
+    assert read_store_id(tmp_path / "other") is None
+    assert not (tmp_path / "absent").exists()
