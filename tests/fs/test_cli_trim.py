@@ -14,7 +14,7 @@ import pytest
 from tests.support.cachetree import few, make_cache
 from tests.support.restoring import snapshot
 from tests.support.trimming import archives, size_of, state_of
-from wheelferry.cli.commands.daemon import _find_tasks
+from wheelferry.cli.commands.daemon import _settle_tasks
 from wheelferry.cli.commands.trim import run_trim
 from wheelferry.cli.output import Form
 from wheelferry.cli.session import Process, Session
@@ -174,8 +174,8 @@ def test_daemon_takes_a_cache_in_use_for_unsettled(
 def test_daemon_trims_if_there_is_a_budget(cache: Path) -> None:
     """Whatever else it is told to do."""
     both = {Task.PROMOTE, Task.PULL}
-    assert _find_tasks(configure(cache)) == both
+    assert _settle_tasks(configure(cache)) == both
     budget = {"WHEELFERRY_TRIM_MAX_SIZE": "20G"}
-    assert _find_tasks(configure(cache, **budget)) == {*both, Task.TRIM}
+    assert _settle_tasks(configure(cache, **budget)) == {*both, Task.TRIM}
     pull = configure(cache, WHEELFERRY_DAEMON_TASKS="pull", **budget)
-    assert _find_tasks(pull) == {Task.PULL, Task.TRIM}
+    assert _settle_tasks(pull) == {Task.PULL, Task.TRIM}
