@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "hooks": "Put pull and promote around the jobs of a CI system.",
         "status": "Show what is in the cache, in the store, and in only one of them.",
         "gc": "Remove from the store what nobody needs, to keep it within its budget.",
+        "rm": "Remove a package from the store for good, or allow it again.",
         "verify": "Check every object and every segment of the store.",
         "config": "Show the configuration.",
         "bench": "Measure this share, and say what a fleet would save per day.",

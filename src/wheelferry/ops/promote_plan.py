@@ -13,7 +13,7 @@ from wheelferry.ops.left import Left
 from wheelferry.ops.needs import find_needs
 from wheelferry.ops.past import Past, recall
 from wheelferry.ops.rules import Rules
-from wheelferry.ops.tiers import Tiers
+from wheelferry.ops.tiers import Tiers, find_bans
 from wheelferry.store.record import Identity
 from wheelferry.store.view import LightRecord, Rejection
 from wheelferry.uvcache.cached import CachedEntry, Scan, is_unchanged
@@ -95,7 +95,7 @@ def compare(
     in_store = restored = 0
     known: list[Identity] = []
     in_catalog = _InCatalog(tiers, rules)
-    evicted = tiers.view.evicted()
+    removals = _Removals(tiers)
     still_rejected: dict[Identity, Rejection] = {}
     for entry in scan.entries:
         info = entry.info
@@ -108,7 +108,10 @@ def compare(
         elif in_catalog.has(entry, identity):
             in_store += 1
             known.append(identity)
-        elif reason := _refuse(entry, rules, evicted.get(identity)):
+        elif reason := (
+            rules.refuse(info.key, info.name, entry.urls)
+            or removals.refuse(entry, identity)
+        ):
             left.append(Left(subject=subject_of(info), reason=reason))
         elif before := _find_rejection(entry, rejected.get(identity)):
             still_rejected[identity] = before
@@ -155,18 +158,6 @@ def subject_of(info: EntryInfo) -> str:
     return f"{info.name} {info.version} ({info.key.kind.value}, {info.format_id})"
 
 
-def _refuse(entry: CachedEntry, rules: Rules, removed_s: float | None) -> str | None:
-    """Return why an entry is not to be promoted, whatever state it is in.
-
-    `removed_s` is when it was removed from the store, if it was.
-    """
-    info = entry.info
-    if reason := rules.refuse(info.key, info.name, entry.urls):
-        return reason
-    is_unused = removed_s is not None and last_used_s(entry) <= removed_s
-    return EVICTED if is_unused else None
-
-
 def _find_rejection(entry: CachedEntry, before: Rejection | None) -> Rejection | None:
     """Return how an entry was refused before, if it has not changed since."""
     if before is None:
@@ -174,6 +165,24 @@ def _find_rejection(entry: CachedEntry, before: Rejection | None) -> Rejection |
     try:
         return before if stamp_tree(entry) == before.stamp else None
     except OSError:  # it goes just now, which is found out by whoever reads it
+        return None
+
+
+class _Removals:
+    """What has been removed from the store, and is not to come back by itself."""
+
+    def __init__(self, tiers: Tiers) -> None:
+        self._bans = find_bans(tiers)
+        self._evicted = tiers.view.evicted()
+
+    def refuse(self, entry: CachedEntry, identity: Identity) -> str | None:
+        """Return why an entry stays in the cache, or None."""
+        info = entry.info
+        if self._bans and (reason := self._bans.refuse(info.name, info.version)):
+            return reason
+        removed_s = self._evicted.get(identity)
+        if removed_s is not None and last_used_s(entry) <= removed_s:
+            return EVICTED
         return None
 
 

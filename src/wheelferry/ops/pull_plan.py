@@ -12,7 +12,7 @@ from wheelferry.ops.left import Left
 from wheelferry.ops.limits import NO_LIMITS, Limits
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.target import ANYONE, Target
-from wheelferry.ops.tiers import Tiers
+from wheelferry.ops.tiers import Tiers, find_bans
 from wheelferry.store.record import Digest
 from wheelferry.store.view import LightRecord, RecordRef
 from wheelferry.uvcache.entry import EntryInfo, Kind
@@ -256,6 +256,7 @@ class _Comparison:
         self._target = target
         self._inspector = Inspector(tiers.cache)
         self._avoided = tiers.view.avoided_packs()
+        self._bans = find_bans(tiers)
         self._wanted: list[LightRecord] = []
         self._held: list[LightRecord] = []
         self._left: list[Left] = []
@@ -337,6 +338,8 @@ class _Comparison:
         return "" if presence.missing.isdisjoint(needed) else self._past.reason
 
     def _refuse(self, record: LightRecord, info: EntryInfo) -> str | None:
+        if self._bans and (reason := self._bans.refuse(record.name, record.version)):
+            return reason
         urls: tuple[str, ...] = ()
         view = self._tiers.view
         if self._rules.has_indexes and (whole := view.load(record.ref)) is not None:

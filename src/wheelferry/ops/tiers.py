@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wheelferry.disk import Disk
 from wheelferry.disk.clock import Deadline
@@ -11,6 +11,9 @@ from wheelferry.native.judge import Machine
 from wheelferry.store.base import Store
 from wheelferry.store.view import Refresh, View
 
+if TYPE_CHECKING:
+    from wheelferry.ops.bans import Bans
+
 STAGING = "staging"
 VIEW = "view.sqlite"
 USED = "usage-written"
@@ -18,6 +21,16 @@ COLLECTED = "gc-looked"
 UV_VERSIONS = "uv-versions.msgpack"
 LIBRARIES = "libraries.msgpack"
 PYTHONS = "pythons.msgpack"
+
+
+def find_bans(tiers: "Tiers") -> "Bans | None":
+    """Return what an admin has forbidden, or None: mostly nothing is."""
+    bans = tiers.view.bans()
+    if not bans:
+        return None
+    from wheelferry.ops.bans import Bans  # noqa: PLC0415
+
+    return Bans((name, version) for name, version, _ in bans)
 
 
 class Tiers(NamedTuple):

@@ -25,6 +25,7 @@ from wheelferry.store.segment_footer import (
     MAX_BLOCK_BYTES,
     MAX_BLOCK_RECORDS,
     ZSTD_LEVEL,
+    Ban,
     Block,
     Footer,
     Tombstone,
@@ -83,6 +84,7 @@ def encode_segment(
     created_s: int,
     tombstones: Iterable[Tombstone] = (),
     replaces: Iterable[SegmentId] = (),
+    bans: Iterable[Ban] = (),
     writer: str = __version__,
 ) -> bytes:
     """Return the bytes of a segment; the same arguments always give the same.
@@ -93,6 +95,7 @@ def encode_segment(
         created_s: Its clock, in seconds since the epoch.
         tombstones: What the segment removes from the catalog.
         replaces: Segments whose living records are among `records`.
+        bans: What it forbids.
         writer: Version of Wheelferry, for people who look into it.
 
     Raises:
@@ -155,6 +158,7 @@ def join_segment(
         created_s=created_s,
         runner=runner,
         writer=writer,
+        bans=tuple(sorted(set(bans))),
     )
     parts.append(encode_footer(footer, offset=offset))
     data = b"".join(parts)

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgpack
 
@@ -43,6 +43,7 @@ MAX_FOOTER_BYTES: Final = 8 << 20
 MAX_LISTED_SEGMENTS: Final = 4096
 """How many segments a footer may name in `tombstones`, and again in `replaces`."""
 MAX_TOMBSTONES: Final = 1 << 16
+MAX_BANS: Final = 1024
 
 ZSTD_LEVEL: Final = 9
 
@@ -70,6 +71,18 @@ class Tombstone:
 
     segment: SegmentId
     number: int
+
+
+class Ban(NamedTuple):
+    """A package that nobody may promote or restore, for as long as the segment is there.
+
+    Attributes:
+        name: Normalised.
+        version: Of the release; "" for all of them.
+    """
+
+    name: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +122,7 @@ class Footer:
         writer: Its version of Wheelferry.
         is_plain: Whether it says no more than that; what else it says would be lost if
             the segment were merged.
+        bans: What this segment forbids.
     """
 
     blocks: tuple[Block, ...]
@@ -118,6 +132,7 @@ class Footer:
     runner: str
     writer: str
     is_plain: bool = True
+    bans: tuple[Ban, ...] = ()
 
     @property
     def record_count(self) -> int:
@@ -176,7 +191,7 @@ def encode_footer(footer: Footer, *, offset: int) -> bytes:
         RecordMalformed: It is beyond the limits.
     """
     where = "segment footer"
-    value = {
+    value: dict[str, object] = {
         "blocks": [
             [
                 block.offset,
@@ -195,6 +210,8 @@ def encode_footer(footer: Footer, *, offset: int) -> bytes:
         "runner": footer.runner,
         "writer": footer.writer,
     }
+    if footer.bans:
+        value["bans"] = [list(ban) for ban in footer.bans]
     raw: bytes = msgpack.packb(value)
     comp = zstd.compress(raw, ZSTD_LEVEL)
     trailer = _TRAILER.pack(
@@ -263,6 +280,7 @@ def decode_footer(tail: bytes, *, size_bytes: int, segment: SegmentId) -> Footer
         runner=runner,
         writer=as_text(fields.get("writer"), f"{where}: writer", max_chars=64),
         is_plain=fields.keys() <= _FIELDS,
+        bans=_decode_bans(fields.get("bans", []), f"{where}: bans"),
     )
 
 
@@ -310,6 +328,17 @@ def _decode_blocks(value: object, end: int, where: str) -> tuple[Block, ...]:
     if offset != end:
         raise RecordMalformed(f"{where}: blocks do not end where the footer begins")
     return tuple(blocks)
+
+
+def _decode_bans(value: object, where: str) -> tuple[Ban, ...]:
+    bans: list[Ban] = []
+    for item in as_array(value, where, max_items=MAX_BANS):
+        pair = as_array(item, where, max_items=2)
+        if len(pair) != 2:
+            raise RecordMalformed(f"{where}: {len(pair)} fields instead of 2")
+        name = as_text(pair[0], where, max_chars=MAX_TEXT_CHARS)
+        bans.append(Ban(name, as_text(pair[1], where, max_chars=MAX_TEXT_CHARS)))
+    return tuple(bans)
 
 
 def _encode_tombstones(tombstones: Iterable[Tombstone]) -> list[list[bytes]]:

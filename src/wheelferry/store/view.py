@@ -237,6 +237,14 @@ class View:
         rows = self._rows("SELECT identity, removed_s FROM evicted")
         return {Identity(identity): removed_s for identity, removed_s in rows}
 
+    def bans(self) -> list[tuple[str, str, SegmentId]]:
+        """Return what is forbidden: name, version or "" for all, and where it says so."""
+        rows = self._rows(
+            "SELECT b.name, b.version, s.id FROM bans AS b "
+            "JOIN segments AS s ON s.n = b.by_n ORDER BY 1, 2, 3"
+        )
+        return [(name, version, SegmentId(segment)) for name, version, segment in rows]
+
     def is_buried(self, segment: SegmentId) -> bool:
         """Return whether a tombstone names a record of this segment."""
         sql = "SELECT 1 FROM tombstones WHERE segment = ? LIMIT 1"

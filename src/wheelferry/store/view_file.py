@@ -63,6 +63,10 @@ CREATE TABLE tombstones (
   PRIMARY KEY (segment, number, by_n)
 ) WITHOUT ROWID;
 CREATE INDEX tombstones_by ON tombstones (by_n);
+CREATE TABLE bans (
+  name TEXT NOT NULL, version TEXT NOT NULL, by_n INTEGER NOT NULL,
+  PRIMARY KEY (name, version, by_n)
+) WITHOUT ROWID;
 CREATE TABLE records (
   ref INTEGER PRIMARY KEY, segment_n INTEGER NOT NULL, number INTEGER NOT NULL,
   live INTEGER NOT NULL, roles INTEGER NOT NULL, identity TEXT NOT NULL,

@@ -275,6 +275,10 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
         "INSERT OR IGNORE INTO replaces VALUES (?, ?)",
         [(replaced, n) for replaced in footer.replaces],
     )
+    db.executemany(
+        "INSERT OR IGNORE INTO bans VALUES (?, ?, ?)",
+        [(*ban, n) for ban in footer.bans],
+    )
     _touch_contested(db, segment, n)
     _touch_buried(db, n)
     db.execute("DELETE FROM refused WHERE id = ?", (segment,))
@@ -313,6 +317,7 @@ def _forget(db: sqlite3.Connection, segment: SegmentId) -> int:
     db.execute("DELETE FROM records WHERE segment_n = ?", (n,))
     db.execute("DELETE FROM tombstones WHERE by_n = ?", (n,))
     db.execute("DELETE FROM replaces WHERE by_n = ?", (n,))
+    db.execute("DELETE FROM bans WHERE by_n = ?", (n,))
     db.execute("DELETE FROM segments WHERE n = ?", (n,))
     return 1
 
