@@ -181,6 +181,15 @@ def test_two_gcs_with_the_same_victims(root: Path, origin: MemoryStore) -> None:
         assert store.trash == {}
 
 
+def test_two_gcs_bring_nothing_back(root: Path, origin: MemoryStore) -> None:
+    """What one has buried since the other looked at the catalog stays where it is."""
+    for course in some_courses(150, seed=2):
+        store = copy.deepcopy(origin)
+        run(root, store, course, "gc1", "gc2", steps=GC_ALL)
+
+        assert store.objects == {}, course.log
+
+
 def test_two_gcs_and_a_promoter(root: Path, origin: MemoryStore) -> None:
     """What one gc took away, the other may find wanted; and one of them may die."""
     recovered = 0

@@ -142,6 +142,21 @@ def test_what_is_promoted_again_lives(ferry: Ferry, tmp_path: Path) -> None:
     assert damage(ferry.store) == []
 
 
+def test_gc_kills_no_record_that_came_since_it_looked(ferry: Ferry) -> None:
+    """Also if this runner's view has it: its daemon may promote at any moment."""
+    with ferry.open() as tiers:
+        found = plan_gc(find_content(tiers), Budget(max_age_s=90 * DAY_S))
+        (victim,) = found.victims
+        record = make_record(pack=victim.digest, pack_bytes=victim.size_bytes)
+        add_segment(ferry.store, encode_segment([record], runner="r9", created_s=1))
+        tiers.refresh()
+        report = apply_gc(tiers, found)
+
+    assert (report.discarded, report.recovered, report.records) == (1, 1, 1)
+    assert catalog_alive(ferry) == 2
+    assert len(objects(ferry.store)) == 2
+
+
 def test_gc_takes_orphans_after_the_grace(ferry: Ferry) -> None:
     """What a promoter left that was killed; not what one has just put there."""
     orphan = add_object(ferry.store, b"nobody names me")

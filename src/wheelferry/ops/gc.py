@@ -97,6 +97,9 @@ def find_content(tiers: Tiers) -> Content:
             hint="try again in a minute",
         )
     is_whole = not tiers.tell(result)
+    # First, so that the times below are known of all of them: other processes of this
+    # runner may add to the view at any moment.
+    segments = tiers.view.segments()
     # The uses before the objects: what comes meanwhile is young by its own time.
     uses = read_uses(tiers.store)
     dated = {digest: (size, s) for digest, size, s in tiers.store.list_dated()}
@@ -140,6 +143,7 @@ def find_content(tiers: Tiers) -> Content:
         free_bytes=free_bytes,
         now_s=now_s,
         is_whole=is_whole,
+        segments=segments,
     )
 
 
@@ -180,8 +184,7 @@ class _Removal:
 
     def run(self) -> None:
         """Do all of it; raises StoreError."""
-        for item in self._plan.wanted:
-            self._recover(item)
+        self._bring_back()
         for item in self._plan.expired:
             self._purge(item)
         self._bury()
@@ -194,9 +197,25 @@ class _Removal:
             done = total - len(self._left)
             self._tiers.emit(progress("removing", done=done, total=total))
 
+    def _bring_back(self) -> None:
+        """Recover what records name, unless another host has buried these meanwhile.
+
+        What it has buried since the view was refreshed was in the trash, and seemed to
+        be named still.
+        """
+        if not self._plan.wanted:
+            return
+        self._tiers.refresh()
+        named = self._tiers.view.named({item.digest for item in self._plan.wanted})
+        for item in self._plan.wanted:
+            if item.digest in named:
+                self._recover(item)
+
     def _bury(self) -> None:
         packs = [v.digest for v in self._left if v.why is not Why.ORPHAN]
-        tombstones = sorted(t for _, t in self._tiers.view.occurrences(packs))
+        judged = self._plan.content.segments
+        found = self._tiers.view.occurrences(packs)
+        tombstones = sorted(t for _, t in found if t.segment in judged)
         for part in split_tombstones(tombstones):
             data = encode_segment(
                 [],

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from wheelferry.store.base import Trashed
-from wheelferry.store.record import Digest
+from wheelferry.store.record import Digest, SegmentId
 
 SUPERSEDED_S: Final = 30 * 24 * 3600
 """How long nobody needs a pack of a format that has a newer one, before it goes."""
@@ -102,6 +102,8 @@ class Content:
         free_bytes: Room on the share.
         now_s: When all of this was so.
         is_whole: Whether all of the catalog could be read; if not, an orphan may be none.
+        segments: Those of the catalog that all of this is judged by.  Records of others,
+            which come meanwhile, are not for this removal to kill.
     """
 
     packs: tuple[Pack, ...]
@@ -110,6 +112,7 @@ class Content:
     free_bytes: int
     now_s: int
     is_whole: bool = True
+    segments: frozenset[SegmentId] = frozenset()
 
     @property
     def object_bytes(self) -> int:

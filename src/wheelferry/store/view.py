@@ -287,6 +287,11 @@ class View:
 
         return self._query(list_packs)
 
+    def segments(self) -> frozenset[SegmentId]:
+        """Return the segments whose records the view has."""
+        rows = self._rows("SELECT id FROM segments")
+        return frozenset(SegmentId(segment) for (segment,) in rows)
+
     def promotions(self) -> list[tuple[Digest, SegmentId]]:
         """Return which segments name which pack, but for those that only merge others."""
         from wheelferry.store.view_packs import list_promotions  # noqa: PLC0415
