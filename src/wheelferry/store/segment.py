@@ -108,6 +108,7 @@ def encode_segment(
         created_s=created_s,
         tombstones=tombstones,
         replaces=replaces,
+        bans=bans,
         writer=writer,
     )
 
@@ -119,6 +120,7 @@ def join_segment(
     created_s: int,
     tombstones: Iterable[Tombstone] = (),
     replaces: Iterable[SegmentId] = (),
+    bans: Iterable[Ban] = (),
     writer: str = __version__,
 ) -> bytes:
     """Return the bytes of a segment of records that have their bytes already.
