@@ -260,20 +260,12 @@ def test_work_is_logged_and_nothing_is_not(talk) -> None:
 def test_what_runs_carried_adds_up(talk) -> None:
     """Also what a run carried before it failed, and what a job has asked for."""
     nothing = Carried()
-    assert talk.update().carried == {
-        "promote": nothing,
-        "pull": nothing,
-        "trim": nothing,
-    }
+    assert talk.update().carried == {"promote": nothing, "pull": nothing}
     talk.reporter.ended(Task.PROMOTE, Result(did="1", entries=1, size_bytes=10))
     talk.reporter.ended(Task.PROMOTE, Result(error="full", entries=2, size_bytes=20))
     talk.reporter.carried(Task.PULL, Result(text="1", entries=1, size_bytes=7))
     carried = talk.update().carried
-    assert carried == {
-        "promote": Carried(3, 30),
-        "pull": Carried(1, 7),
-        "trim": nothing,
-    }
+    assert carried == {"promote": Carried(3, 30), "pull": Carried(1, 7)}
     assert talk.reporter.account.carried == carried
 
 

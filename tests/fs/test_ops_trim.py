@@ -148,6 +148,20 @@ def test_archive_without_a_name_goes_first(cache: Path) -> None:
     assert there(cache) == sorted(NAMES)
 
 
+def test_archive_without_files_goes(cache: Path) -> None:
+    """A power loss empties some; to look into it is not to use it."""
+    empty = cache / "archive-v0/empty"
+    empty.mkdir()
+    os.utime(empty, ns=(1 << 62, 1 << 62))
+    (cache / "archive-v0/record/x.dist-info").mkdir(parents=True)
+    (cache / "archive-v0/record/x.dist-info/RECORD").write_text("x")
+
+    _, report = trim(cache, 1)
+
+    assert report.changed == []
+    assert archives(cache) == set()
+
+
 def test_archive_that_only_a_pointer_names_has_a_name(cache: Path) -> None:
     """uv finds it without its link; and goes on finding it until it is its turn."""
     (link,) = cache.glob("wheels-*/index/*/second/1.0-py3-none-any")

@@ -45,11 +45,11 @@ wheelferry_task_failures{task="pull"} 2
 # HELP wheelferry_task_waiting_since_timestamp_seconds Since when there is something for the task to do; absent while there is nothing.
 # TYPE wheelferry_task_waiting_since_timestamp_seconds gauge
 wheelferry_task_waiting_since_timestamp_seconds{task="pull"} 1790000200.5
-# HELP wheelferry_carried_entries_total Entries put into the store (promote), put into the cache (pull), or removed from it (trim).
+# HELP wheelferry_carried_entries_total Entries put into the store (promote), or into the cache (pull).
 # TYPE wheelferry_carried_entries_total counter
 wheelferry_carried_entries_total{task="promote"} 1
 wheelferry_carried_entries_total{task="pull"} 0
-# HELP wheelferry_carried_bytes_total Bytes of packs written to the store (promote), of packs read from it (pull), or freed in the cache (trim).
+# HELP wheelferry_carried_bytes_total Bytes of packs written to the store (promote), or read from it (pull).
 # TYPE wheelferry_carried_bytes_total counter
 wheelferry_carried_bytes_total{task="promote"} 1099511627776
 wheelferry_carried_bytes_total{task="pull"} 0

@@ -44,8 +44,8 @@ class Carried(NamedTuple):
     """What a task has carried between cache and store since the start, or a reload.
 
     Attributes:
-        entries: How many entries; of a trim, how many it removed.
-        size_bytes: Of packs, over the network; of a trim, what the cache is smaller by.
+        entries: How many entries.
+        size_bytes: Of packs, over the network.
     """
 
     entries: int = 0

@@ -44,7 +44,7 @@ _BYTES: Final = {
     Task.GC: "discarded_bytes",
     Task.TRIM: "freed_bytes",
 }
-"""... and the bytes of their packs, or that they took."""
+"""... and the bytes of their packs."""
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 

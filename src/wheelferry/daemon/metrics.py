@@ -98,15 +98,13 @@ METRICS: Final = (
     Metric(
         "wheelferry_carried_entries_total",
         "counter",
-        "Entries put into the store (promote), put into the cache (pull), or removed from"
-        " it (trim)",
+        "Entries put into the store (promote), or into the cache (pull)",
         _of_carried(lambda carried: carried.entries),
     ),
     Metric(
         "wheelferry_carried_bytes_total",
         "counter",
-        "Bytes of packs written to the store (promote), of packs read from it (pull), or"
-        " freed in the cache (trim)",
+        "Bytes of packs written to the store (promote), or read from it (pull)",
         _of_carried(lambda carried: carried.size_bytes),
     ),
     Metric(

@@ -57,7 +57,8 @@ class Archive(NamedTuple):
         size_bytes: What it takes on the disk.
         shared_bytes: How much of that environments have hardlinks to: they keep it.
         used_s: When one of its files was last linked, unlinked, read or made.
-        witness: That file, relative to the archive; "" if there is none.
+        witness: That file, relative to the archive; "" if there is none.  Never RECORD,
+            of which uv writes a copy for each environment.
     """
 
     id: str
@@ -180,9 +181,10 @@ def is_unused_since(root: Path, archive: Archive) -> bool:
     """Return whether an archive is there, and its witness is as it was seen."""
     path = f"{os.path.abspath(root)}/{ARCHIVES}/{archive.id}/{archive.witness}"
     try:
-        return _used_s(os.lstat(path)) <= archive.used_s
+        status = os.lstat(path)
     except OSError:
         return False
+    return (_used_s(status) if archive.witness else status.st_ctime) <= archive.used_s
 
 
 def _find_wheels(top: str, shard: str) -> Iterator[Holder]:
@@ -327,6 +329,8 @@ def _measure_archive(path: str, name: str) -> Archive:
             continue
         if status.st_nlink > 1:
             shared_bytes += here_bytes
+        if place.endswith("/RECORD"):
+            continue
         if not witness or _used_s(status) > used_s:
             used_s, witness = _used_s(status), place[len(path) + 1 :]
     return Archive(name, size_bytes, shared_bytes, used_s, witness)
