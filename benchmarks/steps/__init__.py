@@ -21,6 +21,8 @@ MODULES: Final[Mapping[str, str]] = {
     "scan": "cache",
     "compare": "cache",
     "refresh": "catalog",
+    "refresh-merged": "catalog",
+    "refresh-named": "catalog",
     "refresh-warm": "catalog",
     "start": "start",
 }

@@ -1,31 +1,41 @@
 """Refresh a runner's view of the catalog: from nothing, and when one segment is new.
 
-Segments have 200 records, as those of a few promotions that were merged; a record has a
-pointer of 700 bytes, and no metadata.
+Segments have 200 records, as those of a few promotions; a record has a pointer of 700
+bytes, and no metadata.  In `merged` they are as compaction leaves them: a runner that has
+no view yet reads all of it, or (`named`) what a lock of 100 packages asks for, for this one
+pull.  What compares with that reads only the ranges of the file that hold these packages.
 """
 
 import hashlib
 import random
 import shutil
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import msgpack
 
+from benchmarks.measure import MEGABYTE
 from benchmarks.steps import OURS, Group
 from tests.support.records import digest_of, make_record
 from wheelferry.disk import Disk
 from wheelferry.pack import zstd
+from wheelferry.store.compaction import SegmentFacts, merge, plan_merge
 from wheelferry.store.create import create_store
 from wheelferry.store.posix import PosixStore
 from wheelferry.store.record import Record, SegmentId
-from wheelferry.store.segment import encode_segment, read_footer
+from wheelferry.store.segment import decode_block, encode_segment, read_footer
+from wheelferry.store.segment_footer import decode_footer, decode_trailer
 from wheelferry.store.view import View
 
 _EACH = 200
 _NAMES = 5_000
+_LOCKED = 100
+_TAIL_BYTES = 64 << 10
+_READ_BYTES = 1 << 20
+_LARGE_BYTES = 256 << 10
 _VIEW = "view.sqlite"
 _OLD = "old.sqlite"
 _URL = b"https://files.example/packages/"
@@ -40,6 +50,34 @@ def prepare(folder: Path, records: int, _wheels: Path) -> None:
     _refresh(folder, _OLD)
     (folder / "new").mkdir()
     _write_segment(folder / "new", choose, _EACH)
+    _merge_all(folder)
+
+
+def _merge_all(folder: Path) -> None:
+    """Make a store of the same catalog, as if it had been compacted all the time."""
+    create_store(folder / "merged", disk=Disk(), now_s=0)
+    catalog: dict[SegmentId, tuple[SegmentFacts, bytes]] = {}
+    for path in _segments(folder / "store/catalog"):
+        _add(catalog, path.read_bytes())
+        while chosen := plan_merge([facts for facts, _ in catalog.values()]):
+            inputs = {name: catalog.pop(name)[1] for name in chosen}
+            _add(catalog, merge(inputs, dead=(), standing=()))
+    for name, (_, data) in catalog.items():
+        (folder / f"merged/catalog/{name}.seg").write_bytes(data)
+
+
+def _add(catalog: dict[SegmentId, tuple[SegmentFacts, bytes]], data: bytes) -> None:
+    name = SegmentId(digest_of(data))
+    footer = read_footer(data, segment=name)
+    facts = SegmentFacts(
+        segment=name,
+        records=footer.record_count,
+        dead=0,
+        raw_bytes=footer.raw_bytes,
+        tombstones=0,
+        is_free=True,
+    )
+    catalog[name] = facts, data
 
 
 def _write_segment(directory: Path, choose: random.Random, records: int) -> None:
@@ -57,11 +95,66 @@ def _make_record(choose: random.Random) -> Record:
     )
 
 
-def _refresh(folder: Path, view: str) -> None:
-    store = PosixStore(folder / "store", disk=Disk(), runner="benchmark")
+def _refresh(
+    folder: Path, view: str, *, of: str = "store", names: Sequence[str] | None = None
+) -> None:
+    store = PosixStore(folder / of, disk=Disk(), runner="benchmark")
     store_id = store.open().id
     with View.open(folder / view, store_id=store_id, disk=Disk()) as opened:
-        opened.refresh(store)
+        opened.refresh(store, names)
+
+
+def refresh_merged(folder: Path) -> Callable[[], object]:
+    """Read all of the merged catalog into a new view."""
+    _remove_view(folder)
+    return partial(_refresh, folder, _VIEW, of="merged")
+
+
+def read_merged(folder: Path) -> Callable[[], object]:
+    """Read the same bytes, and check their digests."""
+    _remove_view(folder)
+    return partial(_read_all, folder / "merged/catalog")
+
+
+def refresh_named(folder: Path) -> Callable[[], object]:
+    """Read of the merged catalog what a lock asks for into memory."""
+    _remove_view(folder)
+    return partial(_refresh, folder, _VIEW, of="merged", names=_lock())
+
+
+def read_ranges(folder: Path) -> Callable[[], object]:
+    """Decode the blocks of these packages, by ranged reads; no digest can be checked."""
+    return partial(_read_ranges, folder / "merged/catalog")
+
+
+def _lock() -> list[str]:
+    return [f"package-{n}" for n in random.Random(1).sample(range(_NAMES), _LOCKED)]
+
+
+def _read_ranges(catalog: Path) -> tuple[int, int]:
+    """Return how many reads there were, and of how many bytes."""
+    names = sorted(_lock())
+    count = total_bytes = 0
+    for path in _segments(catalog):
+        with path.open("rb", buffering=0) as file:
+            size_bytes = file.seek(0, 2)
+            file.seek(max(0, size_bytes - _TAIL_BYTES))
+            tail = file.read()
+            count, total_bytes = count + 1, total_bytes + len(tail)
+            trailer = decode_trailer(tail, size_bytes=size_bytes, segment=SegmentId(""))
+            if trailer.tail_bytes > len(tail):
+                file.seek(size_bytes - trailer.tail_bytes)
+                tail = file.read()
+                count, total_bytes = count + 1, total_bytes + len(tail)
+            footer = decode_footer(tail, size_bytes=size_bytes, segment=SegmentId(""))
+            for block in footer.blocks:
+                at = bisect_left(names, block.first_name)
+                if at < len(names) and names[at] <= block.last_name:
+                    file.seek(block.offset)
+                    data = file.read(block.comp_bytes)
+                    count, total_bytes = count + 1, total_bytes + len(data)
+                    decode_block(data, block, segment=SegmentId(""))
+    return count, total_bytes
 
 
 def refresh(folder: Path) -> Callable[[], object]:
@@ -97,11 +190,11 @@ def _remove_view(folder: Path) -> None:
 def read_all(folder: Path) -> Callable[[], object]:
     """Read the same bytes, and check their digests."""
     _remove_view(folder)
-    return partial(_read_all, folder)
+    return partial(_read_all, folder / "store/catalog")
 
 
-def _read_all(folder: Path) -> None:
-    for path in _segments(folder / "store/catalog"):
+def _read_all(catalog: Path) -> None:
+    for path in _segments(catalog):
         hashlib.sha256(path.read_bytes()).digest()
 
 
@@ -163,7 +256,21 @@ def describe(folder: Path) -> str:
     view_bytes = (folder / _OLD).stat().st_size
     return (
         f"{records:,} records in {len(sizes)} segments: {sum(sizes) / records:.0f} bytes"
-        f" a record in the catalog, {view_bytes / records:.0f} in the view"
+        f" a record in the catalog, {view_bytes / records:.0f} in the view; merged, "
+        + _describe_merged(folder / "merged/catalog", records)
+    )
+
+
+def _describe_merged(catalog: Path, records: int) -> str:
+    sizes = [path.stat().st_size for path in _segments(catalog)]
+    large = [size for size in sizes if size > _LARGE_BYTES]
+    reads = sum(-(-size // _READ_BYTES) for size in sizes)
+    count, range_bytes = _read_ranges(catalog)
+    return (
+        f"{len(sizes)} segments, {len(large)} of them large, and {sum(sizes) / records:.0f}"
+        f" bytes a record: {sum(sizes) / MEGABYTE:.1f} MB in {reads} reads of at most 1 MiB;"
+        f" the ranges for a lock of {_LOCKED} packages are {range_bytes / MEGABYTE:.1f} MB"
+        f" in {count:,} reads"
     )
 
 
@@ -186,6 +293,12 @@ GROUP = Group(
             OURS: refresh,
             "insert plainly": insert_plainly,
             "read": read_all,
+        },
+        "refresh-merged": {OURS: refresh_merged, "read": read_merged},
+        "refresh-named": {
+            OURS: refresh_named,
+            "read": read_merged,
+            "read ranges": read_ranges,
         },
         "refresh-warm": {OURS: refresh_warm, "list and read": read_new},
     },

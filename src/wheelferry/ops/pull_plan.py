@@ -153,7 +153,7 @@ def plan_pull(
 
     Raises CacheError, StoreError.
     """
-    refused = tiers.refresh()
+    refused = tiers.refresh(None if target.demand is None else target.demand.names)
     past = None
     if is_background:
         from wheelferry.ops.past import recall  # noqa: PLC0415

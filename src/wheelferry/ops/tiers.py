@@ -1,6 +1,6 @@
 """The two tiers an operation works between, and what it needs to work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -68,12 +68,12 @@ class Tiers(NamedTuple):
         """Where processes of this runner keep temporary files: `WorkDir`s."""
         return self.state / STAGING
 
-    def refresh(self) -> int:
+    def refresh(self, names: Collection[str] | None = None) -> int:
         """Bring the view up to date; return how many segments could not be read.
 
-        Each of them is reported too, and a view that another process keeps busy.
+        If `names` are given, other packages are of no interest: see `View.refresh`.  Each of them is reported too, and a view that another process keeps busy.
         """
-        return self.tell(self.view.refresh(self.store))
+        return self.tell(self.view.refresh(self.store, names))
 
     def tell(self, result: Refresh) -> int:
         """Report what a refresh left out; return how many segments."""

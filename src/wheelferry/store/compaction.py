@@ -16,7 +16,6 @@ from typing import Final, TypeAlias
 from wheelferry.store.record import Record, SegmentId
 from wheelferry.store.segment import (
     Packed,
-    iter_blocks,
     iter_packed,
     join_segment,
     read_footer,
@@ -24,7 +23,6 @@ from wheelferry.store.segment import (
 from wheelferry.store.segment_footer import (
     MAX_LISTED_SEGMENTS,
     MAX_TOMBSTONES,
-    Footer,
     Tombstone,
 )
 
@@ -133,15 +131,13 @@ def merge(
             if (name, number) not in buried:
                 _keep(kept, item, name, number)
     newest = max(footers, key=lambda name: (footers[name].created_s, name))
-    data = join_segment(
+    return join_segment(
         (item for _, item in kept.values()),
         runner=footers[newest].runner,
         created_s=footers[newest].created_s,
         tombstones=(tomb for tomb in tombs if tomb.segment in standing),
         replaces=inputs,
     )
-    _check(data)
-    return data
 
 
 def _keep(
@@ -161,14 +157,6 @@ def _keep(
 def _key(record: Record) -> tuple[object, ...]:
     """Return what records have in common of which a view shows one."""
     return record.identity, record.pack, tuple(sorted(record.needs.items()))
-
-
-def _check(data: bytes) -> None:
-    """Raise RecordMalformed if readers would refuse it, as for records that are forged."""
-    segment = SegmentId("(new)")
-    footer: Footer = read_footer(data, segment=segment)
-    for _ in iter_blocks(data, footer, segment=segment):
-        pass
 
 
 def _size_class(facts: SegmentFacts) -> int:

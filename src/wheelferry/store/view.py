@@ -16,6 +16,7 @@ from wheelferry.store.view_file import (
     BUSY_TIMEOUT_S,
     COUNT_ATTEMPT,
     connect,
+    connect_memory,
     is_busy,
     is_corrupt,
     remove,
@@ -71,6 +72,8 @@ class View:
         self._disk = disk
         self._busy_timeout_s = busy_timeout_s
         self._store: Store | None = None
+        self._is_first = not path.exists()
+        self._names: Collection[str] | None = None
         self._db = self._connect()
 
     @classmethod
@@ -100,8 +103,13 @@ class View:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def refresh(self, store: Store) -> Refresh:
+    def refresh(self, store: Store, names: Collection[str] | None = None) -> Refresh:
         """Bring the view up to date; `view_refresh.refresh` says how.
+
+        With `names`, records of other packages may be left out.  They are if this
+        runner has had no view before, as one that is made anew for each job: then what
+        is read goes into memory, for this object alone, and so do notes.  To put all of
+        a large catalog into a file takes ten times as long.
 
         If another process keeps the file busy, the view is used as it is, and the
         result says so: a pull must not fail because of it.  That may be a part of the
@@ -111,8 +119,13 @@ class View:
             StoreError: The catalog cannot be listed.
         """
         self._store = store
+        if self._is_first and names is not None:
+            self._db.close()
+            self._db = connect_memory(self._store_id)
+            self._names = names
+        self._is_first = False
         try:
-            return refresh(self._db, store)
+            return refresh(self._db, store, self._names)
         except sqlite3.Error as exc:
             if is_busy(exc):
                 return Refresh(deferred=True)

@@ -159,6 +159,13 @@ def connect(
         raise view_error(exc, path) from exc
 
 
+def connect_memory(store_id: str) -> sqlite3.Connection:
+    """Return a connection to a view that is nowhere but in memory, and empty."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    _make(db, store_id)
+    return db
+
+
 def read_store_id(path: Path) -> str | None:
     """Return the id of the store that a view is of; None if there is no view to use."""
     if not path.is_file():

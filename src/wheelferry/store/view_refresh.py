@@ -6,8 +6,8 @@ the view's own file, and reads the share before it does.
 """
 
 import sqlite3
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wheelferry.errors import (
     DeadlinePassed,
@@ -20,6 +20,10 @@ from wheelferry.store.base import Store
 from wheelferry.store.record import SegmentId
 from wheelferry.store.view_file import COUNT_ATTEMPT, count_down, transaction
 from wheelferry.store.view_rows import columns, encode_body
+
+if TYPE_CHECKING:
+    from wheelferry.store.record import Record
+    from wheelferry.store.segment_footer import Footer
 
 BATCH_BYTES: Final = 1 << 20
 """Segments are read in batches of so many bytes, each added in one transaction.
@@ -64,7 +68,9 @@ class _Progress:
         self.bad: dict[SegmentId, str] = {}
 
 
-def refresh(db: sqlite3.Connection, store: Store) -> Refresh:
+def refresh(
+    db: sqlite3.Connection, store: Store, names: Collection[str] | None = None
+) -> Refresh:
     """List the catalog once, read unseen segments, add and forget.
 
     With little that is new, all of it is one transaction; a new runner's first refresh
@@ -80,6 +86,9 @@ def refresh(db: sqlite3.Connection, store: Store) -> Refresh:
     each might cost a time-out.  That one is tried again then, but after all others.  A
     segment that this user may not read costs nothing, and stops nothing.
 
+    With `names`, records of other packages are left out, and so are checks of the blocks
+    that hold only such: each refresh of one view has to be given the same.
+
     Raises:
         StoreError: The catalog cannot be listed, or the time for it is over; what was
             read until then is kept, and the message says how much of the catalog it is.
@@ -91,7 +100,7 @@ def refresh(db: sqlite3.Connection, store: Store) -> Refresh:
         listed = store.list_segments()
         if number == 0:
             count_down(db)
-        if not _round(db, store, known, listed, progress):
+        if not _round(db, store, known, listed, progress, names=names):
             break
     return Refresh(
         added_segments=progress.added_segments,
@@ -107,6 +116,8 @@ def _round(
     known: set[SegmentId],
     listed: frozenset[SegmentId],
     progress: _Progress,
+    *,
+    names: Collection[str] | None,
 ) -> bool:
     """Return whether the catalog has to be listed again."""
     rows = db.execute("SELECT id, message, attempts, wait FROM refused").fetchall()
@@ -130,7 +141,7 @@ def _round(
             continue
         except (StoreSilent, DeadlinePassed) as exc:
             if batch:
-                _apply(db, batch, frozenset(), progress)
+                _apply(db, batch, frozenset(), progress, names)
             read = len(_known(db) & listed)
             raise _with_extent(exc, read, len(listed)) from exc.__cause__
         except StoreUnavailable as exc:
@@ -147,10 +158,10 @@ def _round(
         batch[segment] = data
         batch_bytes += len(data)
         if batch_bytes >= BATCH_BYTES:
-            _apply(db, batch, frozenset(), progress)
+            _apply(db, batch, frozenset(), progress, names)
             batch, batch_bytes = {}, 0
     if batch or gone:
-        _apply(db, batch, gone, progress)
+        _apply(db, batch, gone, progress, names)
     return vanished and not is_stopped
 
 
@@ -190,6 +201,7 @@ def _apply(
     batch: dict[SegmentId, bytes],
     gone: Iterable[SegmentId],
     progress: _Progress,
+    names: Collection[str] | None = None,
 ) -> None:
     """Add and forget in one transaction; a malformed segment is undone by itself."""
     with transaction(db):
@@ -201,7 +213,7 @@ def _apply(
         for segment, data in batch.items():
             db.execute("SAVEPOINT one")
             try:
-                count = _add(db, segment, data)
+                count = _add(db, segment, data, names)
             except (IntegrityError, StoreFormatUnsupported) as exc:
                 db.execute("ROLLBACK TO one")
                 progress.bad[segment] = exc.message
@@ -222,10 +234,15 @@ def _apply(
         )
 
 
-def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
+def _add(
+    db: sqlite3.Connection,
+    segment: SegmentId,
+    data: bytes,
+    names: Collection[str] | None,
+) -> int | None:
     """Return how many records were added; None if another process was faster."""
     # Here, since most refreshes find nothing new, and each job waits for one.
-    from wheelferry.store.segment import iter_blocks, read_footer  # noqa: PLC0415
+    from wheelferry.store.segment import read_footer  # noqa: PLC0415
 
     if db.execute("SELECT 1 FROM segments WHERE id = ?", (segment,)).fetchone():
         return None
@@ -247,26 +264,25 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
         "UPDATE meta SET value = ? WHERE key = 'next_ref'",
         (first + footer.record_count,),
     )
-    ref = first
-    for records in iter_blocks(data, footer, segment=segment):
-        refs = range(ref, ref + len(records))
+    added = 0
+    for numbered in _numbered(data, footer, segment, names):
+        added += len(numbered)
         db.executemany(
             "INSERT INTO records VALUES "
             "(?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (ref, n, ref - first, *columns(record))
-                for ref, record in zip(refs, records, strict=True)
+                (first + number, n, number, *columns(record))
+                for number, record in numbered
             ),
         )
         db.executemany(
             "INSERT INTO bodies VALUES (?, ?)",
             (
-                (ref, encode_body(record.files))
-                for ref, record in zip(refs, records, strict=True)
+                (first + number, encode_body(record.files))
+                for number, record in numbered
                 if record.files
             ),
         )
-        ref += len(records)
     db.executemany(
         "INSERT INTO tombstones VALUES (?, ?, ?)",
         [(tomb.segment, tomb.number, n) for tomb in footer.tombstones],
@@ -294,7 +310,27 @@ def _add(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> int | None:
         "(SELECT pack FROM records WHERE segment_n = ?)",
         (n,),
     )
-    return footer.record_count
+    return added
+
+
+def _numbered(
+    data: bytes, footer: "Footer", segment: SegmentId, names: Collection[str] | None
+) -> "Iterator[list[tuple[int, Record]]]":
+    """Yield records with their numbers, block by block; of these packages, if given."""
+    from wheelferry.store.segment import (  # noqa: PLC0415
+        iter_blocks,
+        iter_spanning,
+    )
+
+    if names is not None:
+        for first, records in iter_spanning(data, footer, names, segment=segment):
+            numbered = enumerate(records, start=first)
+            yield [pair for pair in numbered if pair[1].name in names]
+        return
+    first = 0
+    for records in iter_blocks(data, footer, segment=segment):
+        yield list(enumerate(records, start=first))
+        first += len(records)
 
 
 def _forget(db: sqlite3.Connection, segment: SegmentId) -> int:
