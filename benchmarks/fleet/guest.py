@@ -95,7 +95,7 @@ class GuestPlace:
         seen: What a runner saw of that: RTT of a LOOKUP, and rate of reading a large file.
     """
 
-    name: str = "guest"
+    name: str = "NFS in a guest"
     network: Network | None = None
     seen: Network | None = None
 
