@@ -75,6 +75,7 @@ def _add(catalog: dict[SegmentId, tuple[SegmentFacts, bytes]], data: bytes) -> N
         dead=0,
         raw_bytes=footer.raw_bytes,
         tombstones=0,
+        buried_in=0,
         is_free=True,
     )
     catalog[name] = facts, data

@@ -24,7 +24,11 @@ from wheelferry.store.segment import (
     iter_packed,
     read_footer,
 )
-from wheelferry.store.segment_footer import MAX_TOMBSTONES, Tombstone
+from wheelferry.store.segment_footer import (
+    MAX_LISTED_SEGMENTS,
+    MAX_TOMBSTONES,
+    Tombstone,
+)
 
 KIB = 1 << 10
 
@@ -37,6 +41,7 @@ def facts(number: int, raw_bytes: int = 50 * KIB, **changes: Any) -> SegmentFact
         "dead": 0,
         "raw_bytes": raw_bytes,
         "tombstones": 0,
+        "buried_in": 0,
         "is_free": True,
     }
     return SegmentFacts(**(fields | changes))
@@ -64,6 +69,16 @@ def several(count: int, *args: Any, first: int = 0, **changes: Any) -> list[Any]
         pytest.param(several(1, 50 * KIB, dead=100), 0, id="small and dead"),
         pytest.param(
             several(60, tombstones=MAX_TOMBSTONES // 3), 3, id="many tombstones"
+        ),
+        pytest.param(
+            several(60) + several(2, 0, first=60, tombstones=MAX_TOMBSTONES),
+            61,
+            id="two full of tombstones",
+        ),
+        pytest.param(
+            several(60) + several(2, 0, first=60, buried_in=MAX_LISTED_SEGMENTS),
+            61,
+            id="two that name many segments",
         ),
     ],
 )

@@ -56,6 +56,7 @@ class SegmentFacts:
         dead: How many of these a tombstone names.
         raw_bytes: Size of its blocks, decompressed.
         tombstones: How many it has itself.
+        buried_in: How many segments these name.
         is_free: Whether it may be merged: it says nothing that a merge would lose, no
             standing segment replaces it, and it replaces none that stands.
     """
@@ -65,6 +66,7 @@ class SegmentFacts:
     dead: int
     raw_bytes: int
     tombstones: int
+    buried_in: int
     is_free: bool
 
     @property
@@ -168,16 +170,25 @@ def _size_class(facts: SegmentFacts) -> int:
 
 
 def _fill(some: Iterable[SegmentFacts]) -> tuple[SegmentId, ...]:
-    """Return those that fit into one segment, the smallest first."""
+    """Return those that fit into one segment, the smallest first.
+
+    What has too many tombstones for that is passed over: it must not keep others apart.
+    """
     chosen: list[SegmentId] = []
-    size_bytes = tombstones = 0
+    size_bytes = tombstones = buried_in = 0
     ordered: Sequence[SegmentFacts] = sorted(
         some, key=lambda facts: (facts.living_bytes, facts.segment)
     )
     for facts in ordered[:MAX_LISTED_SEGMENTS]:
+        if size_bytes + facts.living_bytes > MERGED_BYTES:
+            break
+        if (
+            tombstones + facts.tombstones > MAX_TOMBSTONES
+            or buried_in + facts.buried_in > MAX_LISTED_SEGMENTS
+        ):
+            continue
         size_bytes += facts.living_bytes
         tombstones += facts.tombstones
-        if size_bytes > MERGED_BYTES or tombstones > MAX_TOMBSTONES:
-            break
+        buried_in += facts.buried_in
         chosen.append(facts.segment)
     return tuple(chosen)

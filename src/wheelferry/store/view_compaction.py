@@ -25,6 +25,7 @@ SELECT s.id, s.records, s.raw_bytes,
   (SELECT count(DISTINCT t.number) FROM tombstones AS t
     WHERE t.segment = s.id AND t.number < s.records),
   (SELECT count(*) FROM tombstones AS t WHERE t.by_n = s.n),
+  (SELECT count(DISTINCT t.segment) FROM tombstones AS t WHERE t.by_n = s.n),
   s.is_plain
     AND NOT EXISTS (SELECT 1 FROM replaces AS p WHERE p.segment = s.id)
     AND NOT EXISTS (SELECT 1 FROM replaces AS p
@@ -89,9 +90,12 @@ def segment_facts(db: sqlite3.Connection) -> list[SegmentFacts]:
             dead=dead,
             raw_bytes=raw_bytes,
             tombstones=tombstones,
+            buried_in=buried_in,
             is_free=bool(is_free),
         )
-        for segment, records, raw_bytes, dead, tombstones, is_free in db.execute(_FACTS)
+        for segment, records, raw_bytes, dead, tombstones, buried_in, is_free in (
+            db.execute(_FACTS)
+        )
     ]
 
 
