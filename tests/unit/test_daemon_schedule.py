@@ -369,3 +369,10 @@ def test_trim_of_a_cache_in_use_is_tried_again_soon() -> None:
     assert due_at(schedule, TRIM_S, 100.0) == [
         pytest.approx(TRIM_S + FIRST_LOOK_AGAIN_S, abs=0.02)
     ]
+
+
+def test_rescans_that_come_soon_do_not_put_a_trim_off_for_ever():
+    """Each of them asks for it anew, before it is due."""
+    schedule = Schedule((Task.TRIM,), rescan_s=TRIM_S / 2, random=lambda: 0.5)
+
+    assert due_at(schedule, 0.0, 100.0)[0] == pytest.approx(TRIM_S, abs=0.02)

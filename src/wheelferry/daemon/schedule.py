@@ -195,7 +195,9 @@ class Schedule:
             self._next_scan_s = now + self._rescan_s * (0.9 + 0.2 * self._random())
             for task in self.turns:
                 if task is not Task.GC:
-                    self._ask(task, now, after_s=TRIM_S if task is Task.TRIM else 0.0)
+                    after_s = TRIM_S if task is Task.TRIM else 0.0
+                    # At most: a rescan that comes sooner than that puts nothing off.
+                    self._ask(task, now, after_s=after_s, at_most_s=TRIM_S)
         self._look_at_gc(now)
         due = [task for task, turn in self._ready() if turn.due_s <= now]
         for task in due:
