@@ -27,11 +27,12 @@ from wheelferry.events import Event
 from wheelferry.ops.compact import GRACE_S, MAX_DELAY_S, bury_copies, compact, tend
 from wheelferry.ops.gc import apply_gc, find_content, plan_gc
 from wheelferry.ops.gc_plan import Budget
+from wheelferry.ops.rm import remove
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.compaction import MAX_SMALL, SegmentFacts
 from wheelferry.store.record import SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.segment_footer import Ban, Tombstone
 
 VICTIM = make_record("victim")
 OTHERS = [make_record(name) for name in ("attrs", "numpy", "rich")]
@@ -207,6 +208,24 @@ def test_removal_meets_compaction(tmp_path, dies_at, remover_dies_at):
         settle(store, folder / "later")
         assert names(store) == ["attrs", "numpy", "rich"], order
         assert len(store.segments) == 1, order
+
+
+def test_rm_meets_compaction(tmp_path):
+    """In each order of their steps: no copy stays, and the ban does."""
+    for number, order in enumerate(all_orders(4, 4)):
+        store = full_store()
+        folder = tmp_path / str(number)
+
+        def act(step: Step, store=store, state=folder / "r") -> None:
+            with tiers_of(Stepped(store, step), state) as tiers:
+                remove(tiers, Ban("victim", ""))
+
+        interleave([compactor(store, folder / "c"), act], order)
+
+        assert names(store) == ["attrs", "numpy", "rich"], order
+        settle(store, folder / "later")
+        assert names(store) == ["attrs", "numpy", "rich"], order
+        assert len(store.segments) == 2, "one is the ban"
 
 
 def test_two_compactions_at_once(tmp_path):

@@ -5,6 +5,7 @@
 2. *purge*: remove the packs, without a grace.
 3. *bury*: commit tombstones for their records.  These come last: a run that was killed
    finds by the records what is left to be removed.
+4. *look again*: kill the copies that a merge has made of these records meanwhile.
 
 Allowed again by the removal of the segments of 1.
 """
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from wheelferry.errors import CacheError
 from wheelferry.ops.bans import Bans, spell
+from wheelferry.ops.compact import bury_copies
 from wheelferry.ops.gc import split_tombstones
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import Digest, SegmentId
@@ -69,6 +71,9 @@ def remove(tiers: Tiers, ban: Ban, *, is_dry_run: bool = False) -> Removed:
         _purge(tiers, pack, at_s)
     for part in split_tombstones(tombstones):
         _commit(tiers, tombstones=part)
+    if tombstones:
+        tiers.refresh()
+        bury_copies(tiers)
     return removed
 
 
