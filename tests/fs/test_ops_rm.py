@@ -199,6 +199,9 @@ def test_rm_says_what_stays_in_caches_and_how_to_clean_them(ferry: Ferry) -> Non
     assert "`uv cache clean bad-wheel`" in done.stdout
     assert "wheelferry rm --allow 'bad-wheel==1.0'" in done.stdout
 
+    dry = run(ferry, "bad-wheel==1.0", "--allow", "--dry-run")
+    assert "would allow bad-wheel==1.0 again" in dry.stdout
+
     found: dict[str, Any] = json.loads(
         run(ferry, "bad-wheel==1.0", "--allow", "--json").stdout
     )

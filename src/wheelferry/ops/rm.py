@@ -77,13 +77,15 @@ def remove(tiers: Tiers, ban: Ban, *, is_dry_run: bool = False) -> Removed:
     return removed
 
 
-def allow(tiers: Tiers, ban: Ban) -> int:
-    """Allow again what was forbidden; return how many bans that ended.
+def allow(tiers: Tiers, ban: Ban, *, is_dry_run: bool = False) -> int:
+    """Allow again what was forbidden; return how many bans that ended, or would end.
 
     Raises CacheError, StoreError.
     """
     _refresh(tiers)
     segments = _segments_of(tiers, ban)
+    if is_dry_run:
+        return len(segments)
     return sum(tiers.store.remove_segment(segment) for segment in segments)
 
 

@@ -44,9 +44,11 @@ def rm(session: Session, *, package: str, is_allowed: bool, is_dry_run: bool) ->
         open_tiers(session, link, needs_cache=False, only_looks=is_dry_run) as tiers,
     ):
         location = tiers.store.location
-        if is_allowed and not is_dry_run:
-            ended = allow(tiers, ban)
-            output.text(_render_allowed(package, ended, location))
+        if is_allowed:
+            ended = allow(tiers, ban, is_dry_run=is_dry_run)
+            output.text(
+                _render_allowed(package, ended, location, is_dry_run=is_dry_run)
+            )
             output.document({"store": location, "package": package, "allowed": ended})
             return exits.DONE
         removed = remove(tiers, ban, is_dry_run=is_dry_run)
@@ -103,11 +105,15 @@ def _render_removed(
     return "\n".join(map(printable, (f"removed {what}: {names}", forbidden, stays)))
 
 
-def _render_allowed(package: str, ended: int, location: str) -> str:
+def _render_allowed(
+    package: str, ended: int, location: str, *, is_dry_run: bool
+) -> str:
     if not ended:
         return printable(
             f"{package} was not forbidden in {location}, spelled like this"
         )
+    if is_dry_run:
+        return printable(f"would allow {package} again in {location}")
     return printable(
         f"{package} is allowed again in {location}: it comes with the next promotion of a"
         " runner whose jobs use it"
