@@ -10,7 +10,7 @@ from tests.support.soundness import CacheJudge
 from tests.support.tiers import Ferry, make_store
 from tests.support.trimming import trim
 from wheelferry.ops.past import TRIMMED, recall
-from wheelferry.ops.pull import PullPlan, plan_pull
+from wheelferry.ops.pull import PullPlan, apply_pull, plan_pull
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.target import Target
 from wheelferry.ops.tiers import VIEW
@@ -165,4 +165,7 @@ def test_trimmed_entry_comes_only_if_a_job_names_it(tmp_path: Path, b: Ferry) ->
     target = Target((python,), Demand((need,)))
     with b.open() as tiers:
         asked = plan_pull(tiers, Rules(), FORMATS, target=target)
-    assert [record.name for record in asked.wanted] == ["pure-wheel"]
+        assert [record.name for record in asked.wanted] == ["pure-wheel"]
+        assert len(apply_pull(tiers, asked).restored) == 1
+    remove(b.cache, "pure-wheel")
+    assert pull(b, is_background=False) == ["pure-wheel"], "uv removed it, not a trim"

@@ -114,6 +114,10 @@ def test_what_was_trimmed_is_a_part_of_what_a_cache_had(view, path):
     with open_view(path) as other:
         assert (other.trimmed(CACHE), other.had(CACHE)) == (BOTH, BOTH)
         assert other.trimmed(NEXT) == frozenset()
+    view.forget_trimmed(NEXT, BOTH)
+    view.forget_trimmed(CACHE, [ATTRS.identity])
+    assert view.trimmed(CACHE) == BOTH - {ATTRS.identity}
+    assert view.had(CACHE) == BOTH
     view.note_had(NEXT, BOTH)
     assert (view.trimmed(NEXT), view.had(NEXT)) == (frozenset(), BOTH)
 

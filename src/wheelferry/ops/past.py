@@ -62,9 +62,13 @@ def note(
     if not past.mark:
         return
     is_same = before is not None and before.mark == past.mark
-    identities = {*added, *(seen if is_same else ())}
+    put = frozenset(added)
+    identities = put.union(seen if is_same else ())
     if new := identities - past.identities:
         tiers.view.note_had(past.mark, new)
+    # A trim had removed it, and a job has asked for it since.
+    if put and (again := put & tiers.view.trimmed(past.mark)):
+        tiers.view.forget_trimmed(past.mark, again)
 
 
 def recall_trimmed(tiers: Tiers) -> Past:

@@ -230,6 +230,18 @@ class View:
         """Remember, as `note_had`, and that a trim has removed them."""
         self._note_had(cache, identities, is_trimmed=True)
 
+    def forget_trimmed(self, cache: str, identities: Iterable[Identity]) -> None:
+        """Undo `note_trimmed`: they are in that cache again; `had` still has them."""
+        names = [(name,) for name in identities]
+
+        def forget(db: sqlite3.Connection) -> None:
+            with transaction(db):
+                if _is_of(db, cache):
+                    sql = "UPDATE had SET trimmed = 0 WHERE identity = ?"
+                    db.executemany(sql, names)
+
+        self._change(forget)
+
     def had(self, cache: str) -> frozenset[Identity]:
         """Return all that `note_had` was told of this cache."""
 
