@@ -134,3 +134,22 @@ def test_tombstones_name_records_of_any_block(tmp_path):
     with open_memory_view(tmp_path) as view:
         view.refresh(store, wanted)
         assert [light.name for light in view.light_records()] == wanted[::2]
+
+
+def test_damaged_view_in_memory_leaves_a_whole_one(tmp_path: Path) -> None:
+    """Made anew it is a file, which others use: names must not narrow what it learns."""
+    store = MemoryStore()
+    for name in ("attrs", "numpy"):
+        data = encode_segment([make_record(name)], runner="r1", created_s=1)
+        store.commit_segment(data)
+    with open_memory_view(tmp_path) as view:
+        view.refresh(store, {"attrs"})
+        view._db.execute("DROP TABLE missing")
+        assert view.missing_packs() == frozenset()
+        data = encode_segment([make_record("rich")], runner="r1", created_s=1)
+        store.commit_segment(data)
+        view.refresh(store, {"attrs"})
+    with open_memory_view(tmp_path) as view:
+        view.refresh(store)
+        names = {light.name for light in view.light_records()}
+    assert names == {"attrs", "numpy", "rich"}

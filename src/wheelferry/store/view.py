@@ -463,6 +463,7 @@ class View:
             raise view_error(damage, self._path) from damage
         self._db.close()
         remove(self._path, disk=self._disk)
+        self._names = None  # those of a view in memory: this one is a file, for all
         self._db = self._connect()
         if self._store is None:
             return Refresh()
