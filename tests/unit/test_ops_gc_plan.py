@@ -196,6 +196,16 @@ def test_trash_is_brought_back_where_a_record_names_it() -> None:
     assert (there.wanted, there.resting) == ((), (rests, late))
 
 
+def test_trash_stays_while_a_part_of_the_catalog_cannot_be_read() -> None:
+    """It may be there that a record names it."""
+    old = Trashed(pack(1).digest, 5, 7)
+    found = content(trash=(old,))
+
+    assert plan_gc(found, Budget()).expired == (old,)
+    unread = plan_gc(replace(found, is_whole=False), Budget())
+    assert (unread.expired, unread.resting) == ((), (old,))
+
+
 @pytest.mark.parametrize(
     ("since_s", "expected"),
     [

@@ -192,7 +192,8 @@ def _render_rest(plan: GcPlan) -> list[str]:
         )
     if not plan.content.is_whole:
         lines.append(
-            "not all of the catalog could be read, so objects without a record stay;"
+            "not all of the catalog could be read, so objects without a record stay, and"
+            " the trash;"
             " `wheelferry verify` says what is wrong with it"
         )
     return lines

@@ -29,6 +29,7 @@ from wheelferry.ops.tiers import Tiers
 from wheelferry.store.compaction import SegmentFacts, merge, plan_merge
 from wheelferry.store.record import SegmentId
 from wheelferry.store.segment import encode_segment
+from wheelferry.store.tombstones import split_tombstones
 
 Plan: TypeAlias = Callable[[Iterable[SegmentFacts]], Sequence[SegmentId]]
 
@@ -122,12 +123,12 @@ def bury_copies(tiers: Tiers) -> int:
     after that.  Raises CacheError, StoreError.
     """
     tombstones = tiers.view.stale_copies()
-    if tombstones:
+    for part in split_tombstones(sorted(tombstones)):
         data = encode_segment(
             [],
             runner=tiers.runner,
             created_s=int(tiers.now()),
-            tombstones=tombstones,
+            tombstones=part,
         )
         tiers.view.add_own(tiers.store.commit_segment(data), data)
     return len(tombstones)

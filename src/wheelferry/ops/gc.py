@@ -17,9 +17,8 @@ the segment came before our second listing, 5 finds it; if after, the promoter l
 the pack after our rename, and puts it back.  Any number may run at once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
 from wheelferry.disk.clock import monotonic_s
@@ -41,11 +40,7 @@ from wheelferry.ops.usage import read_uses
 from wheelferry.store.base import Trashed
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import (
-    MAX_LISTED_SEGMENTS,
-    MAX_TOMBSTONES,
-    Tombstone,
-)
+from wheelferry.store.tombstones import split_tombstones
 
 __all__ = ["Budget", "GcPlan", "GcReport", "apply_gc", "find_content", "plan_gc"]
 
@@ -295,21 +290,3 @@ class _Removal:
         self._report.purged_bytes += item.size_bytes
         self._report.early += is_early
         return item.size_bytes
-
-
-def split_tombstones(tombstones: Sequence[Tombstone]) -> Iterator[list[Tombstone]]:
-    """Yield sorted tombstones in parts that each fit into one segment."""
-    part: list[Tombstone] = []
-    segments = 0
-    for _, group in groupby(tombstones, key=lambda tombstone: tombstone.segment):
-        of_one = list(group)
-        while of_one:
-            if segments == MAX_LISTED_SEGMENTS or len(part) == MAX_TOMBSTONES:
-                yield part
-                part, segments = [], 0
-            room = MAX_TOMBSTONES - len(part)
-            part += of_one[:room]
-            of_one = of_one[room:]
-            segments += 1
-    if part:
-        yield part

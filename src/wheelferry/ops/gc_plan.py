@@ -101,7 +101,8 @@ class Content:
         trash: What was taken away, the oldest first.
         free_bytes: Room on the share.
         now_s: When all of this was so.
-        is_whole: Whether all of the catalog could be read; if not, an orphan may be none.
+        is_whole: Whether all of the catalog could be read; if not, an orphan may be none,
+            and what is in the trash may be named.
         segments: Those of the catalog that all of this is judged by.  Records of others,
             which come meanwhile, are not for this removal to kill.
     """
@@ -219,7 +220,8 @@ def sort_trash(
     """Return what of the trash is wanted again, is to be purged, and stays.
 
     Wanted: a record names it, and it is missing.  Whoever took it away was killed before
-    it could look whether that was right.
+    it could look whether that was right.  While a part of the catalog cannot be read,
+    nothing is purged: a record may be there.
     """
     missing = {pack.digest for pack in content.packs if pack.is_missing}
     wanted: dict[Digest, Trashed] = {}
@@ -228,7 +230,11 @@ def sort_trash(
             wanted[item.digest] = item
     back = set(wanted.values())
     rest = [item for item in content.trash if item not in back]
-    expired = [i for i in rest if is_expired(i.since_s, content.now_s, grace_s)]
+    expired = [
+        item
+        for item in rest
+        if content.is_whole and is_expired(item.since_s, content.now_s, grace_s)
+    ]
     gone = set(expired)
     resting = tuple(item for item in rest if item not in gone)
     return tuple(wanted.values()), tuple(expired), resting

@@ -16,11 +16,11 @@ from typing import NamedTuple
 from wheelferry.errors import CacheError
 from wheelferry.ops.bans import Bans, spell
 from wheelferry.ops.compact import bury_copies
-from wheelferry.ops.gc import split_tombstones
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
 from wheelferry.store.segment_footer import Ban, Tombstone
+from wheelferry.store.tombstones import split_tombstones
 
 
 class Removed(NamedTuple):
