@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,18 +22,23 @@ DAY_S = 24 * 3600
 
 
 class Opened:
-    """A store that has something done right after each object was opened."""
+    """A store that has something done right after each object was opened.
+
+    Whole, whichever of the threads that read comes first.
+    """
 
     def __init__(self, store: Store, then: Callable[[], object]) -> None:
         self._store = store
         self._then = then
+        self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def open_object(self, digest: str) -> BinaryIO | None:
         found = self._store.open_object(digest)  # type: ignore[arg-type]
-        self._then()
+        with self._lock:
+            self._then()
         return found
 
 
