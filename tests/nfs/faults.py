@@ -70,6 +70,12 @@ def objects(fleet: NfsFleet) -> dict[str, str]:
     return {path.rpartition("/")[2]: path for path in listed.split()}
 
 
+def size(fleet: NfsFleet) -> int:
+    """Return the size of all objects together."""
+    sizes = f"cd {fleet.export.path}; stat -c %s objects/*/* 2>/dev/null || true"
+    return sum(map(int, fleet.site.server.shell(sizes).split()))
+
+
 def by_size(fleet: NfsFleet) -> list[str]:
     """Return the paths of the objects in the store, the smallest first."""
     listed = fleet.site.server.shell(f"cd {fleet.export.path}; ls -Sr objects/*/*")
