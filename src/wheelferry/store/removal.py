@@ -23,6 +23,9 @@ def discard(root: Path, digest: Digest, at_s: int, *, disk: Disk) -> bool:
 
     The one step: killed before it, nothing happened; after it, the object is missing, and
     in the trash.  No directory is synced: a rename that a power loss undoes is done again.
+
+    Of two NFS clients that do it within one second both may be told True: while one still
+    has the old name cached, both names are one file to it, and rename(2) does nothing.
     """
     source = root / layout.object_path(digest)
     target = root / layout.trash_path(digest, at_s)
