@@ -154,14 +154,16 @@ def test_promote_to_a_frozen_server_ends_after_the_timeout(fleet: NfsFleet) -> N
 
     promoted = a.ferry("promote")
 
-    assert promoted.wall_s <= 3 + GRACE_S + overhead_s
     gave_way(promoted, "has not answered for 3 s")
     again = a.ferry("promote", "--strict")
     failed_with(again, 26)
-    assert again.wall_s <= GRACE_S + overhead_s
     a.machine.plug()
     assert a.ferry("status").returncode == 0
     succeeded(a.ferry("promote"))
+    # As busy as the machine is now, or was before.
+    overhead_s = max(overhead_s, _overhead_s(a))
+    assert promoted.wall_s <= 3 + GRACE_S + overhead_s
+    assert again.wall_s <= GRACE_S + overhead_s
     is_whole(fleet, [b], [plan("small")])
 
 
