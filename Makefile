@@ -15,7 +15,7 @@ help:
 	@echo 'make test    run the tests          (ARGS="-k pull" for some of them)'
 	@echo 'make lint    check style, types and import layers'
 	@echo 'make format  mend what the linter can mend'
-	@echo 'make bench   measure, 5 minutes     (ARGS="restore" for one part)'
+	@echo 'make bench   measure, 10 minutes    (ARGS="restore" for one part)'
 	@echo 'make bench-full  measure everything, on real NFS too, for hours'
 	@echo 'make clean   remove all that these made'
 

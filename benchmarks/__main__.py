@@ -59,7 +59,7 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="a part; see below")
     parser.add_argument(
-        "--quick", action="store_true", help="less of it: about 5 minutes in all"
+        "--quick", action="store_true", help="less of it: about 10 minutes in all"
     )
     parser.add_argument("--json", type=Path, metavar="DIR", help="write every sample")
     parser.add_argument(
