@@ -414,7 +414,7 @@ def test_uv_is_known_by_its_program(tmp_path: Path) -> None:
     assert find_uv_process(str(tmp_path)) is None
     assert find_uv_process(str(tmp_path / "absent")) is None
 
-    for program in ("/usr/bin/uv", "/root/.local/bin/uvx (deleted)"):
+    for program in ("/usr/bin/uv", "/opt/uv/bin/uvx (deleted)"):
         (tmp_path / "1/exe").unlink()
         (tmp_path / "1/exe").symlink_to(program)
         assert find_uv_process(str(tmp_path)) == 1
