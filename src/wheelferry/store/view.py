@@ -244,14 +244,11 @@ class View:
 
     def had(self, cache: str) -> frozenset[Identity]:
         """Return all that `note_had` was told of this cache."""
+        return self._had(cache, "SELECT identity FROM had")
 
-        def ask(db: sqlite3.Connection) -> frozenset[Identity]:
-            if not _is_of(db, cache):
-                return frozenset()
-            rows = db.execute("SELECT identity FROM had")
-            return frozenset(Identity(identity) for (identity,) in rows)
-
-        return self._query(ask)
+    def trimmed(self, cache: str) -> frozenset[Identity]:
+        """Return all that `note_trimmed` was told of this cache."""
+        return self._had(cache, "SELECT identity FROM had WHERE trimmed")
 
     def evicted(self) -> dict[Identity, float]:
         """Return what was removed from the catalog, and did not come again.
@@ -274,17 +271,6 @@ class View:
         """Return whether a tombstone names a record of this segment."""
         sql = "SELECT 1 FROM tombstones WHERE segment = ? LIMIT 1"
         return bool(self._rows(sql, (segment,)))
-
-    def trimmed(self, cache: str) -> frozenset[Identity]:
-        """Return all that `note_trimmed` was told of this cache."""
-
-        def ask(db: sqlite3.Connection) -> frozenset[Identity]:
-            if not _is_of(db, cache):
-                return frozenset()
-            rows = db.execute("SELECT identity FROM had WHERE trimmed")
-            return frozenset(Identity(identity) for (identity,) in rows)
-
-        return self._query(ask)
 
     def replace_rejected(self, rejected: Mapping[Identity, Rejection]) -> None:
         """Remember these entries as refused, and no others.
@@ -419,6 +405,14 @@ class View:
                     )
 
         self._change(note)
+
+    def _had(self, cache: str, sql: str) -> frozenset[Identity]:
+        def ask(db: sqlite3.Connection) -> frozenset[Identity]:
+            if not _is_of(db, cache):
+                return frozenset()
+            return frozenset(Identity(identity) for (identity,) in db.execute(sql))
+
+        return self._query(ask)
 
     def _light(self, where: str, values: Sequence[object] = ()) -> list[LightRecord]:
         # No value is ever part of the SQL's text, here and above.
