@@ -179,7 +179,12 @@ class Door:
         self._answer(client, Answer(BUSY, f"pull gave up, the job can go on: {why}"))
 
     def _ends_s(self, client: Client) -> float:
-        return client.came_s + self._terms.deadline_s + GRACE_S
+        """Return when a client is answered at the latest.
+
+        Only a pull that has begun may take the grace: none is begun to be ended at once.
+        """
+        begun = self._requests[client].job is not None
+        return client.came_s + self._terms.deadline_s + (GRACE_S if begun else 0.0)
 
     def _end_job(self, request: _Request) -> None:
         if request.job is not None:
