@@ -135,7 +135,7 @@ def test_it_is_read_again_when_it_has_changed(
     assert names(promote(ferry)) == ["pure-wheel"]
     assert names(promote(ferry)) == []
     with ferry.open() as tiers:
-        assert len(tiers.view.rejected()) == (change is not mend)
+        assert len(tiers.view.memory.rejected()) == (change is not mend)
 
 
 def test_jobs_that_install_it_change_nothing(ferry: Ferry) -> None:
@@ -155,7 +155,7 @@ def test_what_is_gone_is_forgotten(ferry: Ferry) -> None:
     pointer.unlink()
     promote(ferry)
     with ferry.open() as tiers:
-        assert tiers.view.rejected() == {}
+        assert tiers.view.memory.rejected() == {}
 
 
 def test_another_version_looks_again(ferry: Ferry, monkeypatch) -> None:

@@ -211,12 +211,12 @@ def test_record_like_no_other_is_written_once(store, view):
     """Nothing has to be chosen: most of a runner's first refresh is such records."""
     few, many = 10, 300
     commit(store, *(make_record(f"few-{n}", files={}) for n in range(few)))
-    before = view._db.total_changes
+    before = view._access._db.total_changes
     view.refresh(store)
-    for_few = view._db.total_changes - before
+    for_few = view._access._db.total_changes - before
     commit(store, *(make_record(f"many-{n}", files={}) for n in range(many)))
     view.refresh(store)
-    for_many = view._db.total_changes - before - for_few
+    for_many = view._access._db.total_changes - before - for_few
 
     assert for_many - for_few == many - few
 

@@ -51,12 +51,12 @@ def test_what_is_removed_is_remembered_with_the_time(
     segment = commit(store, ATTRS, NUMPY)
     if is_known:
         view.refresh(store)
-    assert view.evicted() == {}
+    assert view.memory.evicted() == {}
     bury(store, segment)
     view.refresh(store)
     view.refresh(store)
 
-    assert view.evicted() == {ATTRS.identity: THEN_S + 1}
+    assert view.memory.evicted() == {ATTRS.identity: THEN_S + 1}
 
 
 def test_a_removal_is_never_of_the_future(view: View, store: MemoryStore) -> None:
@@ -65,7 +65,7 @@ def test_a_removal_is_never_of_the_future(view: View, store: MemoryStore) -> Non
     before_s = time.time()
     view.refresh(store)
 
-    removed_s = view.evicted()[ATTRS.identity]
+    removed_s = view.memory.evicted()[ATTRS.identity]
     assert before_s - 0.01 <= removed_s <= time.time() + 0.01
 
 
@@ -79,7 +79,7 @@ def test_one_occurrence_of_several_is_no_removal(
     bury(store, segment)
     view.refresh(store)
 
-    assert view.evicted() == {}
+    assert view.memory.evicted() == {}
 
 
 def test_what_comes_again_is_forgotten(view: View, store: MemoryStore) -> None:
@@ -88,11 +88,11 @@ def test_what_comes_again_is_forgotten(view: View, store: MemoryStore) -> None:
     view.refresh(store)
     again = commit(store, ATTRS, runner="r2")
     view.refresh(store)
-    assert view.evicted() == {}
+    assert view.memory.evicted() == {}
 
     bury(store, again, at_s=THEN_S + 2000)
     view.refresh(store)
-    assert view.evicted() == {ATTRS.identity: THEN_S + 2001}
+    assert view.memory.evicted() == {ATTRS.identity: THEN_S + 2001}
 
 
 def test_removal_outlives_the_segments_that_tell_of_it(
@@ -107,4 +107,4 @@ def test_removal_outlives_the_segments_that_tell_of_it(
     del store.segments[segment], store.segments[tombstone]
     view.refresh(store)
 
-    assert view.evicted().keys() == {ATTRS.identity}
+    assert view.memory.evicted().keys() == {ATTRS.identity}

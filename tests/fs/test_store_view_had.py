@@ -54,72 +54,72 @@ def commit(store: MemoryStore, *records: Record) -> str:
 
 def test_what_a_cache_had_outlives_the_process(view, path):
     """It adds up over the notes."""
-    assert view.had(CACHE) == frozenset()
-    view.note_had(CACHE, [ATTRS.identity])
-    view.note_had(CACHE, [ATTRS.identity, NUMPY.identity])
+    assert view.memory.had(CACHE) == frozenset()
+    view.memory.note_had(CACHE, [ATTRS.identity])
+    view.memory.note_had(CACHE, [ATTRS.identity, NUMPY.identity])
     with open_view(path) as other:
-        assert other.had(CACHE) == BOTH
+        assert other.memory.had(CACHE) == BOTH
 
 
 def test_another_cache_has_had_nothing(view):
     """What the one before it had is forgotten with the first note of the next."""
-    view.note_had(CACHE, BOTH)
-    assert view.had(NEXT) == frozenset()
-    assert view.had(CACHE) == BOTH
-    view.note_had(NEXT, [ATTRS.identity])
-    assert view.had(NEXT) == {ATTRS.identity}
-    assert view.had(CACHE) == frozenset()
+    view.memory.note_had(CACHE, BOTH)
+    assert view.memory.had(NEXT) == frozenset()
+    assert view.memory.had(CACHE) == BOTH
+    view.memory.note_had(NEXT, [ATTRS.identity])
+    assert view.memory.had(NEXT) == {ATTRS.identity}
+    assert view.memory.had(CACHE) == frozenset()
 
 
 def test_what_the_catalog_has_no_more_is_forgotten(view, store):
     """With the last segment that names it: the table is never larger than the catalog."""
-    view.note_had(CACHE, [*BOTH, Identity("0" * 32)])
-    assert view.had(CACHE) == BOTH, "nobody would ever forget the third"
+    view.memory.note_had(CACHE, [*BOTH, Identity("0" * 32)])
+    assert view.memory.had(CACHE) == BOTH, "nobody would ever forget the third"
     first = next(iter(store.segments))
     second = commit(store, ATTRS)
     del store.segments[first]
     view.refresh(store)
-    assert view.had(CACHE) == {ATTRS.identity}, "a merge takes nothing away"
+    assert view.memory.had(CACHE) == {ATTRS.identity}, "a merge takes nothing away"
     del store.segments[second]
     view.refresh(store)
-    assert view.had(CACHE) == frozenset()
+    assert view.memory.had(CACHE) == frozenset()
     commit(store, ATTRS)
     view.refresh(store)
-    assert view.had(CACHE) == frozenset(), "what comes again is new"
+    assert view.memory.had(CACHE) == frozenset(), "what comes again is new"
 
 
 def test_view_of_another_store_has_had_nothing(view, path):
     """It is another file then."""
-    view.note_had(CACHE, BOTH)
+    view.memory.note_had(CACHE, BOTH)
     view.close()
     with open_view(path, "b" * 32) as other:
-        assert other.had(CACHE) == frozenset()
+        assert other.memory.had(CACHE) == frozenset()
 
 
 def test_note_is_lost_while_another_process_writes(view, path):
     """A pull neither fails nor waits for long because of it."""
     with open_view(path, busy_timeout_s=0.01) as busy:
-        view._db.execute("BEGIN IMMEDIATE")
-        busy.note_had(CACHE, BOTH)
-        view._db.execute("ROLLBACK")
-        assert busy.had(CACHE) == frozenset()
+        view._access._db.execute("BEGIN IMMEDIATE")
+        busy.memory.note_had(CACHE, BOTH)
+        view._access._db.execute("ROLLBACK")
+        assert busy.memory.had(CACHE) == frozenset()
 
 
 def test_what_was_trimmed_is_a_part_of_what_a_cache_had(view, path):
     """Also of what it was known to have before; and it is forgotten with that."""
-    view.note_had(CACHE, [ATTRS.identity])
-    assert view.trimmed(CACHE) == frozenset()
-    view.note_trimmed(CACHE, [*BOTH, Identity("0" * 32)])
-    view.note_had(CACHE, BOTH)
+    view.memory.note_had(CACHE, [ATTRS.identity])
+    assert view.memory.trimmed(CACHE) == frozenset()
+    view.memory.note_trimmed(CACHE, [*BOTH, Identity("0" * 32)])
+    view.memory.note_had(CACHE, BOTH)
     with open_view(path) as other:
-        assert (other.trimmed(CACHE), other.had(CACHE)) == (BOTH, BOTH)
-        assert other.trimmed(NEXT) == frozenset()
-    view.forget_trimmed(NEXT, BOTH)
-    view.forget_trimmed(CACHE, [ATTRS.identity])
-    assert view.trimmed(CACHE) == BOTH - {ATTRS.identity}
-    assert view.had(CACHE) == BOTH
-    view.note_had(NEXT, BOTH)
-    assert (view.trimmed(NEXT), view.had(NEXT)) == (frozenset(), BOTH)
+        assert (other.memory.trimmed(CACHE), other.memory.had(CACHE)) == (BOTH, BOTH)
+        assert other.memory.trimmed(NEXT) == frozenset()
+    view.memory.forget_trimmed(NEXT, BOTH)
+    view.memory.forget_trimmed(CACHE, [ATTRS.identity])
+    assert view.memory.trimmed(CACHE) == BOTH - {ATTRS.identity}
+    assert view.memory.had(CACHE) == BOTH
+    view.memory.note_had(NEXT, BOTH)
+    assert (view.memory.trimmed(NEXT), view.memory.had(NEXT)) == (frozenset(), BOTH)
 
 
 def test_store_of_a_view_can_be_told_without_the_store(path, tmp_path):

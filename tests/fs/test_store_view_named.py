@@ -144,7 +144,7 @@ def test_damaged_view_in_memory_leaves_a_whole_one(tmp_path: Path) -> None:
         store.commit_segment(data)
     with open_memory_view(tmp_path) as view:
         view.refresh(store, {"attrs"})
-        view._db.execute("DROP TABLE missing")
+        view._access._db.execute("DROP TABLE missing")
         assert view.missing_packs() == frozenset()
         data = encode_segment([make_record("rich")], runner="r1", created_s=1)
         store.commit_segment(data)

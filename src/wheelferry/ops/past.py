@@ -37,7 +37,7 @@ class Past(NamedTuple):
 def recall(tiers: Tiers) -> Past:
     """Return what is known of the cache that is there now."""
     mark = find_mark(tiers.cache)
-    return Past(mark, tiers.view.had(mark) if mark else frozenset())
+    return Past(mark, tiers.view.memory.had(mark) if mark else frozenset())
 
 
 def note(
@@ -65,16 +65,16 @@ def note(
     put = frozenset(added)
     identities = put.union(seen if is_same else ())
     if new := identities - past.identities:
-        tiers.view.note_had(past.mark, new)
+        tiers.view.memory.note_had(past.mark, new)
     # A trim had removed it, and a job has asked for it since.
-    if put and (again := put & tiers.view.trimmed(past.mark)):
-        tiers.view.forget_trimmed(past.mark, again)
+    if put and (again := put & tiers.view.memory.trimmed(past.mark)):
+        tiers.view.memory.forget_trimmed(past.mark, again)
 
 
 def recall_trimmed(tiers: Tiers) -> Past:
     """Return what a trim has removed from the cache that is there now."""
     mark = find_mark(tiers.cache)
-    found = tiers.view.trimmed(mark) if mark else frozenset()
+    found = tiers.view.memory.trimmed(mark) if mark else frozenset()
     return Past(mark, found, TRIMMED)
 
 
@@ -84,4 +84,4 @@ def note_trimmed(cache: Path, view: View, identities: Iterable[Identity]) -> Non
     Raises CacheError.
     """
     if mark := find_mark(cache):
-        view.note_trimmed(mark, identities)
+        view.memory.note_trimmed(mark, identities)

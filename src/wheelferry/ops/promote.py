@@ -198,8 +198,8 @@ def _note_refused(tiers: Tiers, refused: Mapping[Identity, Rejection]) -> None:
 
     Raises CacheError.
     """
-    if refused != tiers.view.rejected():
-        tiers.view.replace_rejected(refused)
+    if refused != tiers.view.memory.rejected():
+        tiers.view.memory.replace_rejected(refused)
 
 
 def _rejected(left: Left) -> Event:
@@ -220,7 +220,7 @@ class _Batch:
         self._outflow = outflow
         self._records: list[Record] = []
         self._packs: dict[Digest, SpooledPack] = {}
-        self._evicted = tiers.view.evicted()
+        self._evicted = tiers.view.memory.evicted()
 
     def add(self, packed: Packed) -> None:
         """Put a pack into the store; whatever comes, the pack is taken care of."""

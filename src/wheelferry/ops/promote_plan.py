@@ -77,7 +77,7 @@ def plan_promote(
     past = recall(tiers)
     scan = scan_cache(tiers.cache)
     tiers.refresh()
-    rejected = tiers.view.rejected() if is_background else _NOTHING
+    rejected = tiers.view.memory.rejected() if is_background else _NOTHING
     return replace(compare(tiers, rules, scan, rejected), past=past)
 
 
@@ -173,7 +173,7 @@ class _Removals:
 
     def __init__(self, tiers: Tiers) -> None:
         self._bans = find_bans(tiers)
-        self._evicted = tiers.view.evicted()
+        self._evicted = tiers.view.memory.evicted()
 
     def refuse(self, entry: CachedEntry, identity: Identity) -> str | None:
         """Return why an entry stays in the cache, or None."""

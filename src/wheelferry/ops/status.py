@@ -74,7 +74,9 @@ def read_status(
     """
     scan = scan_cache(tiers.cache)
     tiers.refresh()
-    promotion = promote_plan.compare(tiers, promote_rules, scan, tiers.view.rejected())
+    promotion = promote_plan.compare(
+        tiers, promote_rules, scan, tiers.view.memory.rejected()
+    )
     pull = pull_plan.compare(tiers, pull_rules, format_ids, target=target)
     cache = Counter(entry.info.format_id for entry in scan.entries)
     restored = Counter(e.info.format_id for e in scan.entries if e.is_restored)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.view_rows import Totals
 
 
 class CataloguedPack(NamedTuple):
@@ -45,6 +46,20 @@ def list_packs(db: sqlite3.Connection) -> list[CataloguedPack]:
             CataloguedPack(pack, size_bytes, records, name, version, formats[text])
         )
     return found
+
+
+def sum_packs(db: sqlite3.Connection) -> Totals:
+    """Return sums over all living records; sizes count each pack once."""
+    # total() is a float and so cannot overflow, whatever sizes records claim.
+    sql = (
+        "SELECT (SELECT count(*) FROM segments), coalesce(sum(records), 0), "
+        "count(*), CAST(total(pack_bytes) AS INTEGER), "
+        "CAST(total(tree_bytes) AS INTEGER) FROM (SELECT count(*) AS records, "
+        "max(pack_bytes) AS pack_bytes, max(tree_bytes) AS tree_bytes "
+        "FROM records WHERE live GROUP BY pack)"
+    )
+    row = db.execute(sql).fetchone()
+    return Totals(*row)
 
 
 def list_promotions(db: sqlite3.Connection) -> list[tuple[Digest, SegmentId]]:

@@ -6,8 +6,8 @@ the view's own file, and reads the share before it does.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, NamedTuple
 
 from wheelferry.errors import (
     DeadlinePassed,
@@ -18,12 +18,7 @@ from wheelferry.errors import (
 )
 from wheelferry.store.base import Store
 from wheelferry.store.record import SegmentId
-from wheelferry.store.view_file import COUNT_ATTEMPT, count_down, transaction
-from wheelferry.store.view_rows import columns, encode_body
-
-if TYPE_CHECKING:
-    from wheelferry.store.record import Record
-    from wheelferry.store.segment_footer import Footer
+from wheelferry.store.view_file import count_down
 
 BATCH_BYTES: Final = 1 << 20
 """Segments are read in batches of so many bytes, each added in one transaction.
@@ -33,12 +28,6 @@ records 12,000 of them, 0.4 s of a CPU, and ten times that on a slow virtual one
 """
 
 _ROUNDS: Final = 3
-
-EVICTED_S: Final = 365 * 24 * 3600
-"""How long a view remembers what was removed."""
-
-_NOW_S: Final = "((julianday('now') - 2440587.5) * 86400)"
-"""This host's time, to a millisecond, as SQLite has it."""
 
 
 class Refresh(NamedTuple):
@@ -141,7 +130,7 @@ def _round(
             continue
         except (StoreSilent, DeadlinePassed) as exc:
             if batch:
-                _apply(db, batch, frozenset(), progress, names)
+                _change(db, progress, batch, names=names)
             read = len(_known(db) & listed)
             raise _with_extent(exc, read, len(listed)) from exc.__cause__
         except StoreUnavailable as exc:
@@ -158,10 +147,10 @@ def _round(
         batch[segment] = data
         batch_bytes += len(data)
         if batch_bytes >= BATCH_BYTES:
-            _apply(db, batch, frozenset(), progress, names)
+            _change(db, progress, batch, names=names)
             batch, batch_bytes = {}, 0
     if batch or gone:
-        _apply(db, batch, gone, progress, names)
+        _change(db, progress, batch, gone, names=names)
     return vanished and not is_stopped
 
 
@@ -181,252 +170,27 @@ def _with_rest(message: str, rest: int) -> str:
     return f"{message}; {rest} more are left for later" if rest else message
 
 
-def add_segment(db: sqlite3.Connection, segment: SegmentId, data: bytes) -> None:
-    """Add one segment that is known to be in the catalog."""
-    _apply(db, {segment: data}, frozenset(), _Progress())
+def _change(
+    db: sqlite3.Connection,
+    progress: _Progress,
+    batch: Mapping[SegmentId, bytes],
+    gone: Iterable[SegmentId] = (),
+    *,
+    names: Collection[str] | None,
+) -> None:
+    # Here, since most refreshes find nothing new, and each job waits for one.
+    from wheelferry.store.view_changes import change  # noqa: PLC0415
+
+    made = change(db, batch, gone, names)
+    progress.added_segments += made.added
+    progress.forgotten_segments += made.forgotten
+    progress.records += made.records
+    progress.bad.update(made.bad)
 
 
 def _refuse(
     db: sqlite3.Connection, segment: SegmentId, message: str, *, waits: bool = True
 ) -> None:
-    db.execute(
-        "INSERT INTO refused VALUES (?, ?, 1, ?) ON CONFLICT (id) DO UPDATE "  # noqa: S608
-        f"SET message = excluded.message, {COUNT_ATTEMPT}",
-        (segment, message, int(waits)),
-    )
+    from wheelferry.store.view_changes import refuse  # noqa: PLC0415
 
-
-def _apply(
-    db: sqlite3.Connection,
-    batch: dict[SegmentId, bytes],
-    gone: Iterable[SegmentId],
-    progress: _Progress,
-    names: Collection[str] | None = None,
-) -> None:
-    """Add and forget in one transaction; a malformed segment is undone by itself."""
-    with transaction(db):
-        db.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS touched "
-            "(identity TEXT, pack TEXT, PRIMARY KEY (identity, pack)) WITHOUT ROWID"
-        )
-        db.execute("DELETE FROM touched")
-        for segment, data in batch.items():
-            db.execute("SAVEPOINT one")
-            try:
-                count = _add(db, segment, data, names)
-            except (IntegrityError, StoreFormatUnsupported) as exc:
-                db.execute("ROLLBACK TO one")
-                progress.bad[segment] = exc.message
-                _refuse(db, segment, exc.message)
-                count = None
-            db.execute("RELEASE one")
-            if count is not None:
-                progress.added_segments += 1
-                progress.records += count
-        for segment in gone:
-            progress.forgotten_segments += _forget(db, segment)
-        _choose_live(db)
-        _note_evicted(db)
-        # What the catalog has no more may come again, and is new then.
-        db.execute(
-            "DELETE FROM had WHERE identity IN (SELECT identity FROM touched) AND NOT "
-            "EXISTS (SELECT 1 FROM records AS r WHERE r.identity = had.identity)"
-        )
-
-
-def _add(
-    db: sqlite3.Connection,
-    segment: SegmentId,
-    data: bytes,
-    names: Collection[str] | None,
-) -> int | None:
-    """Return how many records were added; None if another process was faster."""
-    # Here, since most refreshes find nothing new, and each job waits for one.
-    from wheelferry.store.segment import read_footer  # noqa: PLC0415
-
-    if db.execute("SELECT 1 FROM segments WHERE id = ?", (segment,)).fetchone():
-        return None
-    footer = read_footer(data, segment=segment)
-    n = db.execute(
-        "INSERT INTO segments (id, merged, created_s, records, raw_bytes, is_plain) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            segment,
-            bool(footer.replaces),
-            footer.created_s,
-            footer.record_count,
-            footer.raw_bytes,
-            footer.is_plain,
-        ),
-    ).lastrowid
-    (first,) = db.execute("SELECT value FROM meta WHERE key = 'next_ref'").fetchone()
-    db.execute(
-        "UPDATE meta SET value = ? WHERE key = 'next_ref'",
-        (first + footer.record_count,),
-    )
-    added = 0
-    for numbered in _numbered(data, footer, segment, names):
-        added += len(numbered)
-        db.executemany(
-            "INSERT INTO records VALUES "
-            "(?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (first + number, n, number, *columns(record))
-                for number, record in numbered
-            ),
-        )
-        db.executemany(
-            "INSERT INTO bodies VALUES (?, ?)",
-            (
-                (first + number, encode_body(record.files))
-                for number, record in numbered
-                if record.files
-            ),
-        )
-    db.executemany(
-        "INSERT INTO tombstones VALUES (?, ?, ?)",
-        [(tomb.segment, tomb.number, n) for tomb in footer.tombstones],
-    )
-    db.executemany(
-        "INSERT OR IGNORE INTO replaces VALUES (?, ?)",
-        [(replaced, n) for replaced in footer.replaces],
-    )
-    db.executemany(
-        "INSERT OR IGNORE INTO bans VALUES (?, ?, ?)",
-        [(*ban, n) for ban in footer.bans],
-    )
-    _touch_contested(db, segment, n)
-    _touch_buried(db, n)
-    db.execute("DELETE FROM refused WHERE id = ?", (segment,))
-    # What comes again may be removed again, and that is another time then.
-    db.execute(
-        "DELETE FROM evicted WHERE identity IN "
-        "(SELECT identity FROM records WHERE segment_n = ?)",
-        (n,),
-    )
-    # Who promoted these packs saw to it that they are in the store.
-    db.execute(
-        "DELETE FROM missing WHERE pack IN "
-        "(SELECT pack FROM records WHERE segment_n = ?)",
-        (n,),
-    )
-    return added
-
-
-def _numbered(
-    data: bytes, footer: "Footer", segment: SegmentId, names: Collection[str] | None
-) -> "Iterator[list[tuple[int, Record]]]":
-    """Yield records with their numbers, block by block; of these packages, if given."""
-    from wheelferry.store.segment import (  # noqa: PLC0415
-        iter_blocks,
-        iter_spanning,
-    )
-
-    if names is not None:
-        for first, records in iter_spanning(data, footer, names, segment=segment):
-            numbered = enumerate(records, start=first)
-            yield [pair for pair in numbered if pair[1].name in names]
-        return
-    first = 0
-    for records in iter_blocks(data, footer, segment=segment):
-        yield list(enumerate(records, start=first))
-        first += len(records)
-
-
-def _forget(db: sqlite3.Connection, segment: SegmentId) -> int:
-    """Return 1; 0 if another process was faster, or it never was added."""
-    db.execute("DELETE FROM refused WHERE id = ?", (segment,))
-    row = db.execute("SELECT n FROM segments WHERE id = ?", (segment,)).fetchone()
-    if row is None:
-        return 0
-    (n,) = row
-    db.execute(
-        "INSERT OR IGNORE INTO touched "
-        "SELECT identity, pack FROM records WHERE segment_n = ?",
-        (n,),
-    )
-    _touch_buried(db, n)
-    db.execute(
-        "DELETE FROM bodies WHERE ref IN (SELECT ref FROM records WHERE segment_n = ?)",
-        (n,),
-    )
-    db.execute("DELETE FROM records WHERE segment_n = ?", (n,))
-    db.execute("DELETE FROM tombstones WHERE by_n = ?", (n,))
-    db.execute("DELETE FROM replaces WHERE by_n = ?", (n,))
-    db.execute("DELETE FROM bans WHERE by_n = ?", (n,))
-    db.execute("DELETE FROM segments WHERE n = ?", (n,))
-    return 1
-
-
-def _touch_contested(db: sqlite3.Connection, segment: SegmentId, n: int | None) -> None:
-    """Note those of a new segment's records that may not live.
-
-    Each of the others is the only one of its kind, and was added alive: to choose among
-    them too took a quarter of a first refresh.
-    """
-    db.execute(
-        "INSERT OR IGNORE INTO touched "
-        "SELECT r.identity, r.pack FROM records AS r WHERE r.segment_n = ? AND EXISTS "
-        "(SELECT 1 FROM records AS o "
-        "WHERE o.identity = r.identity AND o.pack = r.pack AND o.ref != r.ref)",
-        (n,),
-    )
-    db.execute(
-        "INSERT OR IGNORE INTO touched SELECT r.identity, r.pack FROM tombstones AS t "
-        "CROSS JOIN records AS r ON r.segment_n = ? AND r.number = t.number "
-        "WHERE t.segment = ?",
-        (n, segment),
-    )
-
-
-def _touch_buried(db: sqlite3.Connection, n: int | None) -> None:
-    """Note what segment `n`, which comes or goes, has tombstones for."""
-    db.execute(
-        "INSERT OR IGNORE INTO touched SELECT r.identity, r.pack FROM tombstones AS t "
-        "CROSS JOIN segments AS s ON s.id = t.segment "
-        "CROSS JOIN records AS r ON r.segment_n = s.n AND r.number = t.number "
-        "WHERE t.by_n = ?",
-        (n,),
-    )
-
-
-def _choose_live(db: sqlite3.Connection) -> None:
-    """Choose, for all that was touched, one record for each needs that no tombstone names.
-
-    The one with most small files, then by name of the segment and number: whatever the
-    order in which segments arrived.
-    """
-    db.execute(
-        "UPDATE records SET live = 0 WHERE ref IN ("
-        "SELECT r.ref FROM touched AS t CROSS JOIN records AS r "
-        "ON r.identity = t.identity AND r.pack = t.pack) AND live"
-    )
-    db.execute(
-        "UPDATE records SET live = 1 WHERE ref IN (SELECT ref FROM ("
-        "SELECT r.ref AS ref, row_number() OVER (PARTITION BY r.identity, r.pack, r.needs "
-        "ORDER BY r.roles DESC, s.id, r.number) AS place FROM touched AS t "
-        "CROSS JOIN records AS r ON r.identity = t.identity AND r.pack = t.pack "
-        "JOIN segments AS s ON s.n = r.segment_n "
-        "WHERE NOT EXISTS (SELECT 1 FROM tombstones AS x "
-        "WHERE x.segment = s.id AND x.number = r.number)) WHERE place = 1)"
-    )
-
-
-def _note_evicted(db: sqlite3.Connection) -> None:
-    """Remember what tombstones have killed for good, and when that was.
-
-    That is what the segment with the tombstone says, by the clock of another host, to a
-    second, and no later than now.  Remembered until a segment brings the identity again;
-    also when a merge of segments drops the dead record and its tombstone.
-    """
-    db.execute(
-        "INSERT OR IGNORE INTO evicted "  # noqa: S608
-        f"SELECT t.identity, min({_NOW_S}, max(b.created_s) + 1) FROM touched AS t "
-        "CROSS JOIN records AS r ON r.identity = t.identity "
-        "JOIN segments AS s ON s.n = r.segment_n "
-        "JOIN tombstones AS x ON x.segment = s.id AND x.number = r.number "
-        "JOIN segments AS b ON b.n = x.by_n WHERE NOT EXISTS "
-        "(SELECT 1 FROM records AS o WHERE o.identity = t.identity AND o.live) "
-        "GROUP BY t.identity"
-    )
-    db.execute(f"DELETE FROM evicted WHERE removed_s < {_NOW_S} - ?", (EVICTED_S,))  # noqa: S608
+    refuse(db, segment, message, waits=waits)
