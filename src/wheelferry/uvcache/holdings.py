@@ -19,6 +19,7 @@ from wheelferry.uvcache.formats import Family, find_bucket
 from wheelferry.uvcache.place import ARCHIVES
 from wheelferry.uvcache.pointer import MAX_POINTER_BYTES
 from wheelferry.uvcache.reading import find_buckets, list_names, read_small, walk_dirs
+from wheelferry.uvcache.used import is_witness, used_s
 
 _POINTERS: Final = (".http", ".rev")
 _SUFFIXES: Final = (".msgpack", ".lock", *_POINTERS, "")
@@ -57,8 +58,7 @@ class Archive(NamedTuple):
         size_bytes: What it takes on the disk.
         shared_bytes: How much of that environments have hardlinks to: they keep it.
         used_s: When one of its files was last linked, unlinked, read or made.
-        witness: That file, relative to the archive; "" if there is none.  Never RECORD,
-            of which uv writes a copy for each environment.
+        witness: That file, relative to the archive; "" if there is none.
     """
 
     id: str
@@ -184,7 +184,7 @@ def is_unused_since(root: Path, archive: Archive) -> bool:
         status = os.lstat(path)
     except OSError:
         return False
-    return (_used_s(status) if archive.witness else status.st_ctime) <= archive.used_s
+    return (used_s(status) if archive.witness else status.st_ctime) <= archive.used_s
 
 
 def _find_wheels(top: str, shard: str) -> Iterator[Holder]:
@@ -307,43 +307,33 @@ def _walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
             continue
 
 
-def _used_s(status: os.stat_result) -> float:
-    """Return when a file was last used, as far as that shows.
-
-    The change time is that of the last hardlink, made or removed; where uv copies or
-    clones instead, the access time tells, unless the mount has `noatime`: then it is
-    that of the file's birth, which is no later than the change time.
-    """
-    return max(status.st_ctime, status.st_atime)
-
-
 def _measure_archive(path: str, name: str) -> Archive:
     size_bytes = shared_bytes = 0
-    used_s, witness = 0.0, ""
+    last_s, witness = 0.0, ""
     for place, status in _walk(path):
         here_bytes = status.st_blocks * _BLOCK_BYTES
         size_bytes += here_bytes
         if stat.S_ISDIR(status.st_mode):
             # To look into a directory, as has just been done, is a use of it.
-            used_s = used_s if witness else max(used_s, status.st_ctime)
+            last_s = last_s if witness else max(last_s, status.st_ctime)
             continue
         if status.st_nlink > 1:
             shared_bytes += here_bytes
-        if place.endswith("/RECORD"):
+        if not is_witness(place.rpartition("/")[2]):
             continue
-        if not witness or _used_s(status) > used_s:
-            used_s, witness = _used_s(status), place[len(path) + 1 :]
-    return Archive(name, size_bytes, shared_bytes, used_s, witness)
+        if not witness or used_s(status) > last_s:
+            last_s, witness = used_s(status), place[len(path) + 1 :]
+    return Archive(name, size_bytes, shared_bytes, last_s, witness)
 
 
 def _measure_holder(top: str, holder: Holder) -> tuple[int, float]:
-    size_bytes, used_s = 0, 0.0
+    size_bytes, last_s = 0, 0.0
     for path in holder.files or (holder.path,):
         for place, status in _walk(f"{top}/{path}"):
             size_bytes += status.st_blocks * _BLOCK_BYTES
             if place.endswith(".whl"):
-                used_s = max(used_s, _used_s(status))
-    return size_bytes, used_s
+                last_s = max(last_s, used_s(status))
+    return size_bytes, last_s
 
 
 def _read_names(
