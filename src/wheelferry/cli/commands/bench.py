@@ -128,8 +128,7 @@ def bench(session: Session, **given: Any) -> int:
     from wheelferry.bench.course import Bounds
     from wheelferry.bench.run import Request, run_bench
     from wheelferry.bench.yard import Yard
-    from wheelferry.ops.formats import find_formats
-    from wheelferry.ops.target import find_target
+    from wheelferry.cli.aim import find_aim
     from wheelferry.project.inputs import Inputs
 
     config, output = session.config, session.output
@@ -160,19 +159,11 @@ def bench(session: Session, **given: Any) -> int:
         connect(session, deadline=end, makes_state=True, kind=Yard) as link,
         open_tiers(session, link, needs_cache=False) as tiers,
     ):
-        formats = find_formats(
-            tiers, versions=config.uv.versions, paths=config.uv.paths
-        )
-        target = find_target(
-            tiers,
-            paths=config.python.paths,
-            versions=config.python.versions,
-            inputs=inputs,
-        )
+        aim = find_aim(config, tiers, inputs)
         request = Request(
             rules=make_rules(config.pull.rules, config.pull.native),
-            format_ids=formats,
-            target=target,
+            format_ids=aim.formats,
+            target=aim.target,
             bounds=Bounds(
                 until,
                 given["max_size"],

@@ -178,29 +178,20 @@ def run_pull(
     ) as link:
         # While the other process starts: a job waits for whichever takes longer.
         from wheelferry.cli import render_pull as render
-        from wheelferry.ops.formats import find_formats
+        from wheelferry.cli.aim import find_aim
         from wheelferry.ops.pull import Limits, apply_pull, plan_pull
-        from wheelferry.ops.target import find_target
 
         limits = Limits(config.pull.max_bytes, config.pull.rate_bytes_s)
         with open_tiers(
             session, link, needs_cache=False, only_looks=is_dry_run
         ) as tiers:
-            formats = find_formats(
-                tiers, versions=config.uv.versions, paths=config.uv.paths
-            )
-            target = find_target(
-                tiers,
-                paths=config.python.paths,
-                versions=config.python.versions,
-                inputs=inputs,
-            )
+            aim = find_aim(config, tiers, inputs)
             plan = plan_pull(
                 tiers,
                 make_rules(config.pull.rules, config.pull.native),
-                formats,
+                aim.formats,
                 limits,
-                target=target,
+                target=aim.target,
                 is_background=is_background,
             )
             tell_left(output, plan.left)

@@ -1,6 +1,7 @@
 """`wheelferry status`: what is here, what is there, what is missing."""
 
 from wheelferry.cli import exits
+from wheelferry.cli.aim import find_aim
 from wheelferry.cli.command import command
 from wheelferry.cli.render_daemon import encode_daemon, render_daemon
 from wheelferry.cli.render_status import encode_status, render_status
@@ -9,9 +10,7 @@ from wheelferry.cli.wiring import connect, make_rules, open_tiers
 from wheelferry.daemon.account import read_account
 from wheelferry.disk import clock
 from wheelferry.errors import StoreError
-from wheelferry.ops.formats import find_formats
 from wheelferry.ops.status import Status, read_status
-from wheelferry.ops.target import find_target
 
 
 @command(
@@ -52,17 +51,13 @@ def _read_tiers(session: Session) -> Status:
         connect(session) as link,
         open_tiers(session, link, needs_cache=True, only_looks=True) as tiers,
     ):
-        formats = find_formats(
-            tiers, versions=config.uv.versions, paths=config.uv.paths
-        )
+        aim = find_aim(config, tiers)
         return read_status(
             tiers,
             promote_rules=make_rules(config.promote.rules, config.pull.native),
             pull_rules=make_rules(config.pull.rules, config.pull.native),
-            format_ids=formats,
-            target=find_target(
-                tiers, paths=config.python.paths, versions=config.python.versions
-            ),
+            format_ids=aim.formats,
+            target=aim.target,
         )
 
 
