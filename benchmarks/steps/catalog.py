@@ -76,6 +76,7 @@ def _add(catalog: dict[SegmentId, tuple[SegmentFacts, bytes]], data: bytes) -> N
         raw_bytes=footer.raw_bytes,
         tombstones=0,
         buried_in=0,
+        evicted=0,
         is_free=True,
     )
     catalog[name] = facts, data

@@ -24,7 +24,8 @@ from tests.support.tiers import Ferry, make_store
 from wheelferry.config.load import load_config
 from wheelferry.errors import StoreUnavailable
 from wheelferry.events import Event
-from wheelferry.ops.compact import GRACE_S, MAX_DELAY_S, bury_copies, compact, tend
+from wheelferry.ops.bury import bury_copies
+from wheelferry.ops.compact import GRACE_S, MAX_DELAY_S, compact, tend
 from wheelferry.ops.gc import apply_gc, find_content, plan_gc
 from wheelferry.ops.gc_plan import Budget
 from wheelferry.ops.rm import remove
@@ -110,12 +111,12 @@ def remover(
         with tiers_of(Stepped(store, mortal(step, dies_at)), state) as tiers:
             tiers.refresh()
             found = tiers.view.occurrences([VICTIM.pack])
-            tombs = [tombstone for _, tombstone in found]
+            tombs = [item.tombstone for item in found]
             tell(tombs)
             data = segment(number=50, tombstones=tombs)
             tiers.view.add_own(tiers.store.commit_segment(data), data)
             tiers.refresh()
-            bury_copies(tiers)
+            bury_copies(tiers, tiers.store.commit_segment)
 
     return act
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ from tests.support.disks import CountingDisk
 from tests.support.removing import DAY_S, age, collect, trash
 from tests.support.soundness import findings, objects
 from tests.support.tiers import Ferry, make_store
+from wheelferry.ops.compact import compact
 from wheelferry.ops.promote import plan_promote
 from wheelferry.ops.promote_plan import EVICTED
+from wheelferry.store.compaction import SegmentFacts
+from wheelferry.store.record import SegmentId
 from wheelferry.uvcache.entry import Kind
 
 CPYTHON = "cp311-cp311-linux_x86_64"
@@ -33,6 +37,12 @@ def left(ferry: Ferry) -> list[str]:
     """Return why entries stay in the cache."""
     with ferry.open() as tiers:
         return [entry.reason for entry in plan_promote(tiers, ferry.rules).left]
+
+
+def all_free(catalog: Iterable[SegmentFacts]) -> list[SegmentId]:
+    """Plan to merge whatever may be, if it is more than one."""
+    free = [facts.segment for facts in catalog if facts.is_free]
+    return free if len(free) > 1 else []
 
 
 def use(ferry: Ferry) -> None:
@@ -99,6 +109,29 @@ def test_a_runner_that_unpacked_it_since_promotes_it(
     make_cache(other.cache, [plan("pure-wheel")])
 
     assert len(other.promote().promoted) == 1
+
+
+@pytest.mark.parametrize("is_merged", [True, False])
+def test_a_runner_that_slept_through_removal_and_compaction_leaves_it(
+    tmp_path: Path, *, is_merged: bool
+) -> None:
+    """It had the record alive, and is told by a segment that stays for weeks."""
+    cache = make_cache(tmp_path / "cache", [plan("pure-wheel")])
+    ferry = Ferry(cache=cache, store=make_store(tmp_path / "store"))
+    ferry.promote()
+    before = set(ferry.store.glob("catalog/*"))
+    age(ferry.store, 100)
+    other = Ferry(cache=tmp_path / "other", store=ferry.store, runner="other")
+    assert collect(other, max_age_s=90 * DAY_S).discarded == 1
+    for _ in range(3):
+        with other.open() as tiers:
+            compact(tiers, plan=all_free if is_merged else lambda _: ())
+        age(ferry.store, 1)
+    after = set(ferry.store.glob("catalog/*"))
+
+    assert (len(after), before & after) == (1, set())
+    assert ferry.promote().promoted == []
+    assert left(ferry) == [EVICTED]
 
 
 def test_what_was_only_built_is_told_by_its_wheel(tmp_path: Path) -> None:

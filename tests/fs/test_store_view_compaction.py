@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -21,10 +22,10 @@ from tests.support.catalogs import (
 from tests.support.forge import forge_footer
 from tests.support.memory_store import MemoryStore
 from tests.support.records import make_record, segment_id_of
-from wheelferry.store.compaction import SMALL_BYTES, plan_merge
+from wheelferry.store.compaction import SMALL_BYTES, TOLD_S, plan_merge
 from wheelferry.store.record import SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.segment_footer import Eviction, Tombstone
 from wheelferry.store.view import View
 
 Catalog = dict[SegmentId, bytes]
@@ -194,6 +195,34 @@ def test_segment_with_a_tombstone_that_its_heir_lacks_stays(store, view):
     show(store, view, old | tombs | false)
 
     assert view.removable() == {min(old): {min(old), min(tombs)}}
+
+
+def test_what_was_removed_is_told_for_a_while(store, view):
+    """Also when nothing else is left that a segment says."""
+    now_s = int(time.time())
+    young = segment(evicted=[Eviction(ATTRS.identity, now_s - TOLD_S + 99)])
+    old = segment(evicted=[Eviction(ATTRS.identity, now_s - TOLD_S - 99)])
+    show(store, view, young | old)
+
+    assert view.removable() == {min(old): {min(old)}}
+
+
+def test_segment_with_a_removal_that_its_heir_lacks_stays(store, view):
+    """Unless it was long ago, as the heir has it, or the heir tells of a later one."""
+    now_s = int(time.time())
+    evicted = [Eviction(ATTRS.identity, now_s)]
+    old = segment(NUMPY, evicted=evicted)
+    heirs = (
+        (0, [], False),
+        (0, [Eviction(ATTRS.identity, now_s - 1)], False),
+        (0, [Eviction(ATTRS.identity, now_s + 1)], True),
+        (now_s + TOLD_S, [], False),
+        (now_s + TOLD_S + 1, [], True),
+    )
+    for number, said, is_covered in heirs:
+        heir = segment(NUMPY, number=number, replaces=old, evicted=said)
+        show(store, view, old | heir)
+        assert (min(old) in view.removable()) is is_covered, (number, said)
 
 
 def test_segment_that_says_more_than_is_known_is_neither_merged_nor_removed(

@@ -9,9 +9,10 @@ import pytest
 from tests.support.memory_store import MemoryStore
 from tests.support.records import make_record
 from wheelferry.disk import Disk
+from wheelferry.store.compaction import merge
 from wheelferry.store.record import Record, SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.segment_footer import Eviction, Tombstone
 from wheelferry.store.view import View
 
 THEN_S = int(time.time()) - 5000
@@ -37,9 +38,14 @@ def commit(store: MemoryStore, *records: Record, runner: str = "r1") -> SegmentI
 
 
 def bury(store: MemoryStore, segment: SegmentId, at_s: int = THEN_S) -> SegmentId:
-    """Kill the first record, at a time that is told so."""
-    tombstone = Tombstone(segment=segment, number=0)
-    data = encode_segment([], runner="gc", created_s=at_s, tombstones=[tombstone])
+    """Kill the first record, which is that of attrs, at a time that is told so."""
+    data = encode_segment(
+        [],
+        runner="gc",
+        created_s=at_s,
+        tombstones=[Tombstone(segment=segment, number=0)],
+        evicted=[Eviction(ATTRS.identity, at_s)],
+    )
     return store.commit_segment(data)
 
 
@@ -98,13 +104,57 @@ def test_what_comes_again_is_forgotten(view: View, store: MemoryStore) -> None:
 def test_removal_outlives_the_segments_that_tell_of_it(
     view: View, store: MemoryStore
 ) -> None:
-    """A merge drops the dead record and its tombstone, and makes nothing new of it."""
-    segment = commit(store, ATTRS, NUMPY)
-    tombstone = bury(store, segment)
+    """A view that has read it remembers it, whatever becomes of the catalog."""
+    bury(store, commit(store, ATTRS, NUMPY))
     view.refresh(store)
-    data = encode_segment([NUMPY], runner="r9", created_s=1, replaces=[segment])
-    store.commit_segment(data)
+    store.segments.clear()
+    view.refresh(store)
+
+    assert view.memory.evicted() == {ATTRS.identity: THEN_S + 1}
+
+
+def test_who_slept_through_removal_and_merge_knows_of_it(
+    view: View, store: MemoryStore
+) -> None:
+    """It had the record alive, and meets neither its tombstone nor its segment again."""
+    segment = commit(store, ATTRS, NUMPY)
+    view.refresh(store)
+    tombstone = bury(store, segment)
+    inputs = {name: store.segments[name] for name in (segment, tombstone)}
+    dead = [Tombstone(segment=segment, number=0)]
+    store.commit_segment(merge(inputs, dead=dead, standing=inputs))
     del store.segments[segment], store.segments[tombstone]
     view.refresh(store)
 
-    assert view.memory.evicted().keys() == {ATTRS.identity}
+    assert [light.name for light in view.light_records()] == ["numpy"]
+    assert view.memory.evicted() == {ATTRS.identity: THEN_S + 1}
+
+
+def test_the_latest_removal_counts(view: View, store: MemoryStore) -> None:
+    """In whatever order the segments are read."""
+    for number, at_s in enumerate((THEN_S, THEN_S + 9, THEN_S + 5)):
+        bury(store, commit(store, ATTRS, runner=f"r{number}"), at_s)
+        view.refresh(store)
+
+    assert view.memory.evicted() == {ATTRS.identity: THEN_S + 10}
+
+
+def test_a_segment_that_just_disappears_is_no_removal(
+    view: View, store: MemoryStore
+) -> None:
+    """It was damaged, and someone deleted it: what it named is to come again."""
+    commit(store, ATTRS)
+    view.refresh(store)
+    store.segments.clear()
+    view.refresh(store)
+
+    assert view.memory.evicted() == {}
+
+
+def test_view_for_one_job_remembers_nothing(tmp_path: Path, store: MemoryStore) -> None:
+    """It is gone with the job, and nobody promotes by it."""
+    bury(store, commit(store, ATTRS))
+    path = tmp_path / "new" / "view.sqlite"
+    with View.open(path, store_id="a" * 32, disk=Disk()) as view:
+        view.refresh(store, names=["numpy"])
+        assert view.memory.evicted() == {}

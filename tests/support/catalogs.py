@@ -11,7 +11,7 @@ from wheelferry.disk import Disk
 from wheelferry.store.compaction import merge
 from wheelferry.store.record import Record, SegmentId
 from wheelferry.store.segment import decode_segment, encode_segment
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.segment_footer import Eviction, Tombstone
 from wheelferry.store.view import View
 
 Shown = dict[tuple[str, str, str], int]
@@ -39,6 +39,14 @@ few_records = st.builds(
 """Records of which many are equal."""
 
 
+few_evictions = st.builds(
+    lambda name, at_s: Eviction(make_record(name).identity, at_s),
+    st.sampled_from(("attrs", "numpy")),
+    st.integers(0, 2),
+)
+"""Of long ago, for whoever looks at a clock."""
+
+
 @st.composite
 def catalogs(draw: st.DrawFn, *, max_segments: int = 6) -> dict[SegmentId, bytes]:
     """Draw segments of few records, with tombstones for records of those before."""
@@ -47,7 +55,13 @@ def catalogs(draw: st.DrawFn, *, max_segments: int = 6) -> dict[SegmentId, bytes
         records = draw(st.lists(few_records, max_size=3))
         places = places_of(made)
         tombs = draw(st.lists(st.sampled_from(places), max_size=3)) if places else []
-        data = encode_segment(records, runner="r1", created_s=number, tombstones=tombs)
+        data = encode_segment(
+            records,
+            runner="r1",
+            created_s=number,
+            tombstones=tombs,
+            evicted=draw(st.lists(few_evictions, max_size=2)),
+        )
         made[segment_id_of(data)] = data
     return made
 

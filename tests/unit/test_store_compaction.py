@@ -13,6 +13,7 @@ from wheelferry.store.compaction import (
     MAX_SMALL,
     MERGED_BYTES,
     SMALL_BYTES,
+    TOLD_S,
     SegmentFacts,
     merge,
     plan_merge,
@@ -25,8 +26,10 @@ from wheelferry.store.segment import (
     read_footer,
 )
 from wheelferry.store.segment_footer import (
+    MAX_EVICTIONS,
     MAX_LISTED_SEGMENTS,
     MAX_TOMBSTONES,
+    Eviction,
     Tombstone,
 )
 
@@ -42,6 +45,7 @@ def facts(number: int, raw_bytes: int = 50 * KIB, **changes: Any) -> SegmentFact
         "raw_bytes": raw_bytes,
         "tombstones": 0,
         "buried_in": 0,
+        "evicted": 0,
         "is_free": True,
     }
     return SegmentFacts(**(fields | changes))
@@ -79,6 +83,11 @@ def several(count: int, *args: Any, first: int = 0, **changes: Any) -> list[Any]
             several(60) + several(2, 0, first=60, buried_in=MAX_LISTED_SEGMENTS),
             61,
             id="two that name many segments",
+        ),
+        pytest.param(
+            several(60) + several(2, 0, first=60, evicted=MAX_EVICTIONS),
+            61,
+            id="two that tell of many removals",
         ),
     ],
 )
@@ -148,6 +157,30 @@ def test_merge_drops_tombstones_for_what_is_gone():
     new = merge({name: data}, dead=(), standing={name, stands})
 
     assert read_footer(new, segment=name).tombstones == (tombs[0],)
+
+
+def test_merge_tells_what_was_removed_not_long_ago():
+    """Before the newest of its inputs, as that says; of several times the latest."""
+    attrs, numpy, rich = (make_record(n).identity for n in ("attrs", "numpy", "rich"))
+    now_s = 10 * TOLD_S
+    said = (
+        (now_s, [Eviction(attrs, now_s - 5)]),
+        (now_s - 9, [Eviction(attrs, now_s - 9), Eviction(numpy, now_s - TOLD_S)]),
+        (now_s - TOLD_S, [Eviction(rich, now_s - TOLD_S - 1)]),
+    )
+    inputs = {
+        segment_id_of(data): data
+        for created_s, evicted in said
+        for data in [
+            encode_segment([], runner="r1", created_s=created_s, evicted=evicted)
+        ]
+    }
+    ((name, data),) = merged(inputs, inputs).items()
+
+    assert set(read_footer(data, segment=name).evicted) == {
+        Eviction(attrs, now_s - 5),
+        Eviction(numpy, now_s - TOLD_S),
+    }
 
 
 def test_merge_refuses_a_damaged_input():

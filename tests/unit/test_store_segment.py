@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.forge import forge_segment
+from tests.support.forge import forge_footer, forge_segment
 from tests.support.records import digest_of, make_record
 from wheelferry.errors import (
     RecordMalformed,
@@ -35,10 +35,12 @@ from wheelferry.store.segment import (
 )
 from wheelferry.store.segment_footer import (
     HEAD_BYTES,
+    MAX_EVICTIONS,
     MAX_RAW_BYTES,
     MAX_TOMBSTONES,
     TRAILER_BYTES,
     Block,
+    Eviction,
     Footer,
     Tombstone,
     decode_footer,
@@ -385,6 +387,35 @@ def test_segment_with_too_many_tombstones_is_refused_before_they_are_made():
     tombs.append(Tombstone(segment=B, number=0))
     with pytest.raises(RecordMalformed, match="tombstones: more than"):
         encode(tombstones=tombs)
+
+
+def test_segment_tells_the_latest_time_of_each_removal():
+    """Sorted by identity."""
+    first, second = sorted(make_record(name).identity for name in ("a", "b"))
+    said = [Eviction(second, 3), Eviction(first, 9), Eviction(first, 5)]
+
+    assert read_footer(encode(evicted=said), segment=ID).evicted == (
+        Eviction(first, 9),
+        Eviction(second, 3),
+    )
+
+
+@pytest.mark.parametrize(
+    "evicted",
+    [
+        b"x" * 23,
+        (b"b" * 16 + bytes(8)) * 2,
+        b"b" * 16 + bytes(8) + b"a" * 16 + bytes(8),
+        b"a" * 16 + b"\xff" * 8,
+        bytes(24 * (MAX_EVICTIONS + 1)),
+        [],
+    ],
+    ids=["odd size", "twice", "not sorted", "no time", "too many", "no bytes"],
+)
+def test_segment_with_malformed_removals_is_refused(evicted):
+    """As a whole."""
+    with pytest.raises(RecordMalformed, match="evicted"):
+        read_footer(forge_footer({"evicted": evicted}), segment=ID)
 
 
 def test_segment_that_would_decompress_to_too_much_is_malformed():

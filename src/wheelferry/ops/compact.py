@@ -25,11 +25,10 @@ from typing import Final, TypeAlias
 
 from wheelferry.errors import CacheError, IntegrityError, ObjectCorrupt, StoreError
 from wheelferry.events import Event, Level
+from wheelferry.ops.bury import bury_copies
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.compaction import SegmentFacts, merge, plan_merge
 from wheelferry.store.record import SegmentId
-from wheelferry.store.segment import encode_segment
-from wheelferry.store.tombstones import split_tombstones
 
 Plan: TypeAlias = Callable[[Iterable[SegmentFacts]], Sequence[SegmentId]]
 
@@ -103,7 +102,7 @@ def compact(tiers: Tiers, *, plan: Plan = plan_merge) -> CompactReport:
     report = CompactReport()
     began_s = tiers.store.clock_s()
     if _refresh(tiers):
-        report.buried += bury_copies(tiers)
+        report.buried += bury_copies(tiers, tiers.store.commit_segment)
         _remove(tiers, report, now_s=began_s)
         for _ in range(_MAX_ROUNDS):
             if not _merge(tiers, report, plan, listed_s=began_s):
@@ -111,27 +110,9 @@ def compact(tiers: Tiers, *, plan: Plan = plan_merge) -> CompactReport:
             began_s = tiers.store.clock_s()
             if not _refresh(tiers):
                 break
-            report.buried += bury_copies(tiers)
+            report.buried += bury_copies(tiers, tiers.store.commit_segment)
     _tell(tiers, report)
     return report
-
-
-def bury_copies(tiers: Tiers) -> int:
-    """Kill the copies of what was removed while it was merged; return how many.
-
-    For whoever has just committed tombstones, or a merged segment, and refreshed the view
-    after that.  Raises CacheError, StoreError.
-    """
-    tombstones = tiers.view.stale_copies()
-    for part in split_tombstones(sorted(tombstones)):
-        data = encode_segment(
-            [],
-            runner=tiers.runner,
-            created_s=int(tiers.now()),
-            tombstones=part,
-        )
-        tiers.view.add_own(tiers.store.commit_segment(data), data)
-    return len(tombstones)
 
 
 def _refresh(tiers: Tiers) -> bool:

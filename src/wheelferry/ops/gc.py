@@ -19,12 +19,13 @@ the pack after our rename, and puts it back.  Any number may run at once.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from wheelferry.disk.clock import monotonic_s
 from wheelferry.errors import CacheError, StoreError, StoreFull, StoreReadOnly
 from wheelferry.events import Event, Level, progress
-from wheelferry.ops.compact import bury_copies
+from wheelferry.ops.bury import bury, bury_copies
 from wheelferry.ops.gc_plan import (
     Budget,
     Content,
@@ -35,20 +36,16 @@ from wheelferry.ops.gc_plan import (
     Why,
     plan_gc,
 )
+from wheelferry.ops.room import ROOM_BYTES, commit_with_room, free_trash
 from wheelferry.ops.tiers import Tiers
 from wheelferry.ops.usage import read_uses
 from wheelferry.store.base import Trashed
 from wheelferry.store.record import Digest, SegmentId
-from wheelferry.store.segment import encode_segment
-from wheelferry.store.tombstones import split_tombstones
 
 __all__ = ["Budget", "GcPlan", "GcReport", "apply_gc", "find_content", "plan_gc"]
 
 BATCH: Final = 500
 """So many objects are taken away between two looks at the catalog."""
-
-ROOM_BYTES: Final = 16 << 20
-"""How much is made free at a time for a tombstone that a full share has no room for."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -210,25 +207,11 @@ class _Removal:
         packs = [v.digest for v in self._left if v.why is not Why.ORPHAN]
         judged = self._plan.content.segments
         found = self._tiers.view.occurrences(packs)
-        tombstones = sorted(t for _, t in found if t.segment in judged)
-        for part in split_tombstones(tombstones):
-            data = encode_segment(
-                [],
-                runner=self._tiers.runner,
-                created_s=int(self._tiers.now()),
-                tombstones=part,
-            )
-            segment = self._commit(data)
-            self._tiers.view.add_own(segment, data)
-            self._report.records += len(part)
+        ours = [item for item in found if item.tombstone.segment in judged]
+        self._report.records += bury(self._tiers, ours, self._commit)
 
     def _commit(self, data: bytes) -> SegmentId:
-        while True:
-            try:
-                return self._store.commit_segment(data)
-            except StoreFull:
-                if not self._make_room():
-                    raise
+        return commit_with_room(self._store, data, self._make_room)
 
     def _make_room(self) -> bool:
         """Remove something for good, grace or not; return whether there was anything.
@@ -237,13 +220,9 @@ class _Removal:
         records still in the catalog, these are misses until the tombstone is written: that
         is better than a share that stays full.
         """
-        freed_bytes = 0
-        for item in self._store.list_trash():
-            freed_bytes += self._purge(item, is_early=True)
-            if freed_bytes >= ROOM_BYTES:
-                break
-        if freed_bytes:
+        if free_trash(self._store, partial(self._purge, is_early=True)):
             return True
+        freed_bytes = 0
         while self._left and freed_bytes < ROOM_BYTES:
             victim = self._left.pop(0)
             self._discard(victim)
@@ -261,7 +240,7 @@ class _Removal:
 
     def _look_again(self, digests: Sequence[Digest]) -> None:
         self._tiers.refresh()
-        bury_copies(self._tiers)
+        bury_copies(self._tiers, self._commit)
         named = self._tiers.view.named(digests)
         if not named:
             return

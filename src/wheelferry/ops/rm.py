@@ -5,22 +5,34 @@
 2. *purge*: remove the packs, without a grace.
 3. *bury*: commit tombstones for their records.  These come last: a run that was killed
    finds by the records what is left to be removed.
-4. *look again*: kill the copies that a merge has made of these records meanwhile.
+4. *look again*: kill the copies that a merge has made of these records meanwhile, and go
+   to 2 for what a promoter that did not know of the ban, or a gc between 2 and 3, has
+   put back.  What comes later than that is for the next gc.
 
-Allowed again by the removal of the segments of 1.
+On a share that is too full for 1, the trash goes first, and then the packs: who puts one
+back before the ban does so before 2.  Allowed again by the removal of the segments of 1.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 from wheelferry.errors import CacheError
 from wheelferry.ops.bans import Bans, spell
-from wheelferry.ops.compact import bury_copies
+from wheelferry.ops.bury import bury, bury_copies
+from wheelferry.ops.room import (
+    ask_time,
+    commit_with_room,
+    free_trash,
+    purge_one,
+    remove_now,
+)
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Ban, Tombstone
-from wheelferry.store.tombstones import split_tombstones
+from wheelferry.store.segment_footer import Ban
+from wheelferry.store.view_packs import Occurrence
+
+MAX_ROUNDS: Final = 5
 
 
 class Removed(NamedTuple):
@@ -47,34 +59,78 @@ def remove(tiers: Tiers, ban: Ban, *, is_dry_run: bool = False) -> Removed:
     Raises CacheError, StoreError.
     """
     _refresh(tiers)
-    bans = Bans([ban])
-    found = [
-        light
-        for light in tiers.view.light_records(names=[ban.name])
-        if bans.refuse(light.name, light.version)
-    ]
-    sizes = {light.pack: light.pack_bytes for light in found}
-    tombstones = sorted(t for _, t in tiers.view.occurrences(sizes))
-    removed = Removed(
-        packs=len(sizes),
-        size_bytes=sum(sizes.values()),
-        records=len(tombstones),
-        releases=tuple(sorted({f"{r.name} {r.version}" for r in found})),
-        was_banned=bool(_segments_of(tiers, ban)),
-    )
-    if is_dry_run:
-        return removed
-    if not removed.was_banned:
-        _commit(tiers, bans=(ban,))
-    at_s = tiers.store.clock_s() if sizes else 0
-    for pack in sizes:
-        _purge(tiers, pack, at_s)
-    for part in split_tombstones(tombstones):
-        _commit(tiers, tombstones=part)
-    if tombstones:
-        tiers.refresh()
-        bury_copies(tiers)
-    return removed
+    removal = _Removal(tiers, ban)
+    removal.find()
+    if not is_dry_run:
+        removal.run()
+    return removal.report()
+
+
+class _Removal:
+    """One run, step by step: the module says why in this order."""
+
+    def __init__(self, tiers: Tiers, ban: Ban) -> None:
+        self._tiers = tiers
+        self._ban = ban
+        self._rule = Bans([ban])
+        self._was_banned = bool(_segments_of(tiers, ban))
+        self._sizes: dict[Digest, int] = {}
+        self._releases: set[str] = set()
+        self._records = 0
+        self._occurrences: list[Occurrence] = []
+
+    def find(self) -> bool:
+        """Find what the catalog has of it; return whether that is anything."""
+        view = self._tiers.view
+        found = [
+            light
+            for light in view.light_records(names=[self._ban.name])
+            if self._rule.refuse(light.name, light.version)
+        ]
+        self._sizes.update((light.pack, light.pack_bytes) for light in found)
+        self._releases.update(f"{light.name} {light.version}" for light in found)
+        self._occurrences = view.occurrences(self._sizes)
+        self._records += len(self._occurrences)
+        return bool(self._occurrences)
+
+    def run(self) -> None:
+        """Do all of it; raises CacheError, StoreError."""
+        tiers = self._tiers
+        if not self._was_banned:
+            data = encode_segment(
+                [], runner=tiers.runner, created_s=int(tiers.now()), bans=[self._ban]
+            )
+            tiers.view.add_own(self._commit(data), data)
+        for _ in range(MAX_ROUNDS):
+            if not self._sizes:
+                break
+            remove_now(tiers, self._sizes, ask_time(tiers))
+            bury(tiers, self._occurrences, self._commit)
+            tiers.refresh()
+            bury_copies(tiers, self._commit)
+            missing = tiers.store.look_again(self._sizes)
+            if not self.find() and len(missing) == len(self._sizes):
+                break
+
+    def report(self) -> Removed:
+        """Return what was found."""
+        return Removed(
+            packs=len(self._sizes),
+            size_bytes=sum(self._sizes.values()),
+            records=self._records,
+            releases=tuple(sorted(self._releases)),
+            was_banned=self._was_banned,
+        )
+
+    def _commit(self, data: bytes) -> SegmentId:
+        return commit_with_room(self._tiers.store, data, self._make_room)
+
+    def _make_room(self) -> bool:
+        store = self._tiers.store
+        freed_bytes = free_trash(store, partial(purge_one, store))
+        if not freed_bytes:
+            freed_bytes = remove_now(self._tiers, self._sizes, ask_time(self._tiers))
+        return freed_bytes > 0
 
 
 def allow(tiers: Tiers, ban: Ban, *, is_dry_run: bool = False) -> int:
@@ -105,22 +161,3 @@ def _segments_of(tiers: Tiers, ban: Ban) -> list[SegmentId]:
         for name, version, segment in tiers.view.bans()
         if (name, spell(version)) == (ban.name, spell(ban.version))
     ]
-
-
-def _commit(
-    tiers: Tiers, *, bans: tuple[Ban, ...] = (), tombstones: Iterable[Tombstone] = ()
-) -> None:
-    data = encode_segment(
-        [],
-        runner=tiers.runner,
-        created_s=int(tiers.now()),
-        tombstones=tombstones,
-        bans=bans,
-    )
-    tiers.view.add_own(tiers.store.commit_segment(data), data)
-
-
-def _purge(tiers: Tiers, pack: Digest, at_s: int) -> None:
-    tiers.store.discard_object(pack, at_s=at_s)
-    for item in tiers.store.list_trash(only=[pack]):
-        tiers.store.purge_object(item)

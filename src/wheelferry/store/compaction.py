@@ -8,7 +8,7 @@ Segments of about one size are merged with each other, so that a record is writt
 only as often as the catalog has sizes: `docs/store-format.md` has the rules.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -21,8 +21,11 @@ from wheelferry.store.segment import (
     read_footer,
 )
 from wheelferry.store.segment_footer import (
+    MAX_EVICTIONS,
     MAX_LISTED_SEGMENTS,
     MAX_TOMBSTONES,
+    Eviction,
+    Footer,
     Tombstone,
 )
 
@@ -38,6 +41,10 @@ FANOUT: Final = 8
 MERGED_BYTES: Final = 24 << 20
 """Of a merged segment at most, decompressed: also if nothing in it can be compressed it
 is within the 32 MiB that a segment may have."""
+
+TOLD_S: Final = 30 * 24 * 3600
+"""How long the catalog tells of what was removed: for a runner that was away meanwhile, or
+has lost its view.  A fifth of what a record takes."""
 
 _NO_FILES: Final[Mapping[str, bytes]] = MappingProxyType({})
 
@@ -57,6 +64,7 @@ class SegmentFacts:
         raw_bytes: Size of its blocks, decompressed.
         tombstones: How many it has itself.
         buried_in: How many segments these name.
+        evicted: How many entries it says were removed.
         is_free: Whether it may be merged: it says nothing that a merge would lose, no
             standing segment replaces it, and it replaces none that stands.
     """
@@ -67,6 +75,7 @@ class SegmentFacts:
     raw_bytes: int
     tombstones: int
     buried_in: int
+    evicted: int
     is_free: bool
 
     @property
@@ -133,13 +142,20 @@ def merge(
             if (name, number) not in buried:
                 _keep(kept, item, name, number)
     newest = max(footers, key=lambda name: (footers[name].created_s, name))
+    created_s = footers[newest].created_s
     return join_segment(
         (item for _, item in kept.values()),
         runner=footers[newest].runner,
-        created_s=footers[newest].created_s,
+        created_s=created_s,
         tombstones=(tomb for tomb in tombs if tomb.segment in standing),
         replaces=inputs,
+        evicted=_find_evicted(footers.values(), since_s=created_s - TOLD_S),
     )
+
+
+def _find_evicted(footers: Iterable[Footer], *, since_s: int) -> Iterator[Eviction]:
+    for footer in footers:
+        yield from (item for item in footer.evicted if item.at_s >= since_s)
 
 
 def _keep(
@@ -175,7 +191,7 @@ def _fill(some: Iterable[SegmentFacts]) -> tuple[SegmentId, ...]:
     What has too many tombstones for that is passed over: it must not keep others apart.
     """
     chosen: list[SegmentId] = []
-    size_bytes = tombstones = buried_in = 0
+    size_bytes = tombstones = buried_in = evicted = 0
     ordered: Sequence[SegmentFacts] = sorted(
         some, key=lambda facts: (facts.living_bytes, facts.segment)
     )
@@ -185,10 +201,12 @@ def _fill(some: Iterable[SegmentFacts]) -> tuple[SegmentId, ...]:
         if (
             tombstones + facts.tombstones > MAX_TOMBSTONES
             or buried_in + facts.buried_in > MAX_LISTED_SEGMENTS
+            or evicted + facts.evicted > MAX_EVICTIONS
         ):
             continue
         size_bytes += facts.living_bytes
         tombstones += facts.tombstones
         buried_in += facts.buried_in
+        evicted += facts.evicted
         chosen.append(facts.segment)
     return tuple(chosen)

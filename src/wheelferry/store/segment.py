@@ -27,6 +27,7 @@ from wheelferry.store.segment_footer import (
     ZSTD_LEVEL,
     Ban,
     Block,
+    Eviction,
     Footer,
     Tombstone,
     check_head,
@@ -88,6 +89,7 @@ def encode_segment(
     created_s: int,
     tombstones: Iterable[Tombstone] = (),
     replaces: Iterable[SegmentId] = (),
+    evicted: Iterable[Eviction] = (),
     bans: Iterable[Ban] = (),
     writer: str = __version__,
 ) -> bytes:
@@ -99,6 +101,7 @@ def encode_segment(
         created_s: Its clock, in seconds since the epoch.
         tombstones: What the segment removes from the catalog.
         replaces: Segments whose living records are among `records`.
+        evicted: What was removed, and when; of several times of one the latest counts.
         bans: What it forbids.
         writer: Version of Wheelferry, for people who look into it.
 
@@ -112,6 +115,7 @@ def encode_segment(
         created_s=created_s,
         tombstones=tombstones,
         replaces=replaces,
+        evicted=evicted,
         bans=bans,
         writer=writer,
     )
@@ -124,6 +128,7 @@ def join_segment(
     created_s: int,
     tombstones: Iterable[Tombstone] = (),
     replaces: Iterable[SegmentId] = (),
+    evicted: Iterable[Eviction] = (),
     bans: Iterable[Ban] = (),
     writer: str = __version__,
 ) -> bytes:
@@ -164,6 +169,7 @@ def join_segment(
         created_s=created_s,
         runner=runner,
         writer=writer,
+        evicted=tuple(Eviction(*item) for item in dict(sorted(evicted)).items()),
         bans=tuple(sorted(set(bans))),
     )
     parts.append(encode_footer(footer, offset=offset))

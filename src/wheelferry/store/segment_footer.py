@@ -26,7 +26,7 @@ from wheelferry.store.bounded import (
     unpack,
 )
 from wheelferry.store.layout import MAX_RUNNER_CHARS, MAX_SEGMENT_BYTES, is_runner
-from wheelferry.store.record import SegmentId
+from wheelferry.store.record import Identity, SegmentId
 from wheelferry.store.record_map import MAX_TEXT_CHARS
 
 FORMAT_VERSION: Final = 1
@@ -43,13 +43,14 @@ MAX_FOOTER_BYTES: Final = 8 << 20
 MAX_LISTED_SEGMENTS: Final = 4096
 """How many segments a footer may name in `tombstones`, and again in `replaces`."""
 MAX_TOMBSTONES: Final = 1 << 16
+MAX_EVICTIONS: Final = 1 << 16
 MAX_BANS: Final = 1024
 
 ZSTD_LEVEL: Final = 9
 
 _CREATED_BELOW: Final = 1 << 40
 _FIELDS: Final = frozenset(
-    {"blocks", "tombstones", "replaces", "created", "runner", "writer"}
+    {"blocks", "tombstones", "replaces", "created", "runner", "writer", "evicted"}
 )
 
 # magic, version
@@ -58,6 +59,8 @@ HEAD_BYTES: Final = _HEAD.size
 # footer offset, footer bytes, footer raw bytes, footer checksum, version, magic
 _TRAILER = struct.Struct("<QIIQI8s")
 TRAILER_BYTES: Final = _TRAILER.size
+# identity, time
+_EVICTION = struct.Struct("<16sQ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -71,6 +74,20 @@ class Tombstone:
 
     segment: SegmentId
     number: int
+
+
+class Eviction(NamedTuple):
+    """Says that an entry was removed from the store.
+
+    It outlives the record and its tombstone, so that who missed both knows it too.
+
+    Attributes:
+        identity: Of its records.
+        at_s: When, by the clock of whoever removed it, seconds since the epoch.
+    """
+
+    identity: Identity
+    at_s: int
 
 
 class Ban(NamedTuple):
@@ -122,6 +139,7 @@ class Footer:
         writer: Its version of Wheelferry.
         is_plain: Whether it says no more than that; what else it says would be lost if
             the segment were merged.
+        evicted: What was removed, by identity, each once.
         bans: What this segment forbids.
     """
 
@@ -132,6 +150,7 @@ class Footer:
     runner: str
     writer: str
     is_plain: bool = True
+    evicted: tuple[Eviction, ...] = ()
     bans: tuple[Ban, ...] = ()
 
     @property
@@ -210,6 +229,13 @@ def encode_footer(footer: Footer, *, offset: int) -> bytes:
         "runner": footer.runner,
         "writer": footer.writer,
     }
+    if footer.evicted:
+        value["evicted"] = b"".join(
+            _EVICTION.pack(
+                bytes.fromhex(identity), as_int(at_s, where, below=_CREATED_BELOW)
+            )
+            for identity, at_s in footer.evicted
+        )
     if footer.bans:
         value["bans"] = [list(ban) for ban in footer.bans]
     raw: bytes = msgpack.packb(value)
@@ -280,6 +306,7 @@ def decode_footer(tail: bytes, *, size_bytes: int, segment: SegmentId) -> Footer
         runner=runner,
         writer=as_text(fields.get("writer"), f"{where}: writer", max_chars=64),
         is_plain=fields.keys() <= _FIELDS,
+        evicted=_decode_evicted(fields.get("evicted", b""), f"{where}: evicted"),
         bans=_decode_bans(fields.get("bans", []), f"{where}: bans"),
     )
 
@@ -328,6 +355,19 @@ def _decode_blocks(value: object, end: int, where: str) -> tuple[Block, ...]:
     if offset != end:
         raise RecordMalformed(f"{where}: blocks do not end where the footer begins")
     return tuple(blocks)
+
+
+def _decode_evicted(value: object, where: str) -> tuple[Eviction, ...]:
+    packed = as_bytes(value, where, max_bytes=MAX_EVICTIONS * _EVICTION.size)
+    if len(packed) % _EVICTION.size:
+        raise RecordMalformed(f"{where}: takes {len(packed)} bytes")
+    found = tuple(
+        Eviction(Identity(raw.hex()), as_int(at_s, where, below=_CREATED_BELOW))
+        for raw, at_s in _EVICTION.iter_unpack(packed)
+    )
+    if any(first.identity >= second.identity for first, second in pairwise(found)):
+        raise RecordMalformed(f"{where}: not sorted, or one comes twice")
+    return found
 
 
 def _decode_bans(value: object, where: str) -> tuple[Ban, ...]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # of what a pull with nothing to do has no use for
     from wheelferry.store.compaction import SegmentFacts
     from wheelferry.store.segment_footer import Tombstone
     from wheelferry.store.view_memory import Memory
-    from wheelferry.store.view_packs import CataloguedPack
+    from wheelferry.store.view_packs import CataloguedPack, Occurrence
 
 __all__ = ["LightRecord", "RecordRef", "Refresh", "Rejection", "Totals", "View"]
 
@@ -229,10 +229,8 @@ class View:
 
         return self._access.ask(lambda db: find_named(db, packs))
 
-    def occurrences(
-        self, packs: Collection[Digest]
-    ) -> "list[tuple[Digest, Tombstone]]":
-        """Return each record of these packs, as a tombstone for it, by pack.
+    def occurrences(self, packs: Collection[Digest]) -> "list[Occurrence]":
+        """Return each record of these packs, with a tombstone for it, by pack.
 
         Those too of which queries show another in their place.
         """

@@ -6,15 +6,21 @@ one.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from wheelferry.errors import IntegrityError, StoreFormatUnsupported
 from wheelferry.store import view_living
 from wheelferry.store.record import Record, SegmentId
 from wheelferry.store.segment import iter_blocks, iter_spanning, read_footer
-from wheelferry.store.segment_footer import Footer
+from wheelferry.store.segment_footer import Eviction, Footer
 from wheelferry.store.view_file import COUNT_ATTEMPT, transaction
 from wheelferry.store.view_rows import columns, encode_body
+
+REMEMBERED_S: Final = 365 * 24 * 3600
+"""How long a view remembers what was removed, also when the catalog tells no more of it."""
+
+_NOW_S: Final = "((julianday('now') - 2440587.5) * 86400)"
+"""This host's time, to a millisecond, as SQLite has it."""
 
 
 class Changes(NamedTuple):
@@ -138,12 +144,8 @@ def _add(
     )
     view_living.touch_added(db, segment, n)
     db.execute("DELETE FROM refused WHERE id = ?", (segment,))
-    # What comes again may be removed again, and that is another time then.
-    db.execute(
-        "DELETE FROM evicted WHERE identity IN "
-        "(SELECT identity FROM records WHERE segment_n = ?)",
-        (n,),
-    )
+    if names is None:  # who promotes: what is for a job alone promotes nothing
+        _note_evicted(db, footer.evicted, n)
     # Who promoted these packs saw to it that they are in the store.
     db.execute(
         "DELETE FROM missing WHERE pack IN "
@@ -151,6 +153,23 @@ def _add(
         (n,),
     )
     return added
+
+
+def _note_evicted(
+    db: sqlite3.Connection, evicted: Iterable[Eviction], n: int | None
+) -> None:
+    """Remember what was removed, and when last; that is no later than now."""
+    rows = tuple(evicted)
+    db.executemany(
+        "INSERT INTO removals VALUES (?, ?, ?)",
+        [(n, identity, at_s) for identity, at_s in rows],
+    )
+    db.executemany(
+        f"INSERT INTO evicted VALUES (?, min({_NOW_S}, ? + 1)) ON CONFLICT (identity) "  # noqa: S608
+        "DO UPDATE SET removed_s = max(removed_s, excluded.removed_s)",
+        rows,
+    )
+    db.execute(f"DELETE FROM evicted WHERE removed_s < {_NOW_S} - ?", (REMEMBERED_S,))  # noqa: S608
 
 
 def _numbered(
@@ -183,6 +202,7 @@ def _forget(db: sqlite3.Connection, segment: SegmentId) -> int:
     db.execute("DELETE FROM records WHERE segment_n = ?", (n,))
     db.execute("DELETE FROM tombstones WHERE by_n = ?", (n,))
     db.execute("DELETE FROM replaces WHERE by_n = ?", (n,))
+    db.execute("DELETE FROM removals WHERE by_n = ?", (n,))
     db.execute("DELETE FROM bans WHERE by_n = ?", (n,))
     db.execute("DELETE FROM segments WHERE n = ?", (n,))
     return 1

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from wheelferry.store.compaction import SegmentFacts
+from wheelferry.store.compaction import TOLD_S, SegmentFacts
 from wheelferry.store.record import SegmentId
 from wheelferry.store.segment_footer import Tombstone
 
@@ -26,6 +26,7 @@ SELECT s.id, s.records, s.raw_bytes,
     WHERE t.segment = s.id AND t.number < s.records),
   (SELECT count(*) FROM tombstones AS t WHERE t.by_n = s.n),
   (SELECT count(DISTINCT t.segment) FROM tombstones AS t WHERE t.by_n = s.n),
+  (SELECT count(*) FROM removals AS e WHERE e.by_n = s.n),
   s.is_plain
     AND NOT EXISTS (SELECT 1 FROM replaces AS p WHERE p.segment = s.id)
     AND NOT EXISTS (SELECT 1 FROM replaces AS p
@@ -51,7 +52,8 @@ AND NOT EXISTS (SELECT 1 FROM living AS o
 ORDER BY m.id, r.number
 """
 
-# d: what s says, and m does not; t: a tombstone of s that counts, and m does not have.
+# d: what s says, and m does not; t: a tombstone of s that counts, and m does not have;
+# e: what s says was removed, and m does not, though it is not long ago.
 _COVERED: Final = """
 SELECT s.id, m.id FROM replaces AS p
 CROSS JOIN segments AS m ON m.n = p.by_n
@@ -66,6 +68,10 @@ AND NOT EXISTS (SELECT 1 FROM tombstones AS t
   JOIN segments AS g ON g.id = t.segment
   WHERE t.by_n = s.n AND NOT EXISTS (SELECT 1 FROM tombstones AS u
     WHERE (u.segment, u.number, u.by_n) = (t.segment, t.number, m.n)))
+AND NOT EXISTS (SELECT 1 FROM removals AS e
+  WHERE e.by_n = s.n AND e.at_s >= m.created_s - ?
+  AND NOT EXISTS (SELECT 1 FROM removals AS f
+    WHERE (f.by_n, f.identity) = (m.n, e.identity) AND f.at_s >= e.at_s))
 """
 
 # k: which ones have tombstones for records of s.
@@ -78,6 +84,8 @@ WHERE s.is_plain AND NOT EXISTS (SELECT 1 FROM replaces AS i
 AND NOT EXISTS (SELECT 1 FROM living AS d WHERE d.segment_n = s.n)
 AND NOT EXISTS (SELECT 1 FROM tombstones AS t
   JOIN segments AS g ON g.id = t.segment WHERE t.by_n = s.n)
+AND NOT EXISTS (SELECT 1 FROM removals AS e
+  WHERE e.by_n = s.n AND e.at_s >= strftime('%s', 'now') - ?)
 """
 
 
@@ -91,11 +99,19 @@ def segment_facts(db: sqlite3.Connection) -> list[SegmentFacts]:
             raw_bytes=raw_bytes,
             tombstones=tombstones,
             buried_in=buried_in,
+            evicted=evicted,
             is_free=bool(is_free),
         )
-        for segment, records, raw_bytes, dead, tombstones, buried_in, is_free in (
-            db.execute(_FACTS)
-        )
+        for (
+            segment,
+            records,
+            raw_bytes,
+            dead,
+            tombstones,
+            buried_in,
+            evicted,
+            is_free,
+        ) in db.execute(_FACTS)
     ]
 
 
@@ -136,12 +152,12 @@ def removable(db: sqlite3.Connection) -> Mapping[SegmentId, frozenset[SegmentId]
     """
     db.execute(_LIVING)
     found: dict[SegmentId, set[SegmentId]] = {}
-    for segment, by in db.execute(_SPENT):
+    for segment, by in db.execute(_SPENT, (TOLD_S,)):
         reasons = found.setdefault(SegmentId(segment), {SegmentId(segment)})
         if by is not None:
             reasons.add(SegmentId(by))
     spent = frozenset(found)
-    for segment, by in sorted(db.execute(_COVERED), reverse=True):
+    for segment, by in sorted(db.execute(_COVERED, (TOLD_S,)), reverse=True):
         if segment not in spent:
             found[SegmentId(segment)] = {SegmentId(by)}
     return {segment: frozenset(by) for segment, by in found.items()}

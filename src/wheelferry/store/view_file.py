@@ -15,7 +15,7 @@ from wheelferry import __version__
 from wheelferry.disk import Disk, clock
 from wheelferry.errors import CacheError
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 BUSY_TIMEOUT_S: Final = 10.0
 
 _CACHE_BYTES: Final = 8 << 20
@@ -63,6 +63,10 @@ CREATE TABLE tombstones (
   PRIMARY KEY (segment, number, by_n)
 ) WITHOUT ROWID;
 CREATE INDEX tombstones_by ON tombstones (by_n);
+CREATE TABLE removals (
+  by_n INTEGER NOT NULL, identity TEXT NOT NULL, at_s INTEGER NOT NULL,
+  PRIMARY KEY (by_n, identity)
+) WITHOUT ROWID;
 CREATE TABLE bans (
   name TEXT NOT NULL, version TEXT NOT NULL, by_n INTEGER NOT NULL,
   PRIMARY KEY (name, version, by_n)

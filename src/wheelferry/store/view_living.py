@@ -1,19 +1,12 @@
 """Which records of a view live, after segments have come or gone.
 
 Whoever changes the records first notes what that touches: `begin`, then `touch_*`.
-`settle` then chooses anew for all of it, and remembers what nobody has alive any more.
+`settle` then chooses anew for all of it.
 """
 
 import sqlite3
-from typing import Final
 
 from wheelferry.store.record import SegmentId
-
-EVICTED_S: Final = 365 * 24 * 3600
-"""How long a view remembers what was removed."""
-
-_NOW_S: Final = "((julianday('now') - 2440587.5) * 86400)"
-"""This host's time, to a millisecond, as SQLite has it."""
 
 
 def begin(db: sqlite3.Connection) -> None:
@@ -44,7 +37,6 @@ def touch_forgotten(db: sqlite3.Connection, n: int) -> None:
 def settle(db: sqlite3.Connection) -> None:
     """Choose who lives of all that was touched, and forget what has gone with it."""
     _choose_live(db)
-    _note_evicted(db)
     # What the catalog has no more may come again, and is new then.
     db.execute(
         "DELETE FROM had WHERE identity IN (SELECT identity FROM touched) AND NOT "
@@ -104,23 +96,3 @@ def _choose_live(db: sqlite3.Connection) -> None:
         "WHERE NOT EXISTS (SELECT 1 FROM tombstones AS x "
         "WHERE x.segment = s.id AND x.number = r.number)) WHERE place = 1)"
     )
-
-
-def _note_evicted(db: sqlite3.Connection) -> None:
-    """Remember what tombstones have killed for good, and when that was.
-
-    That is what the segment with the tombstone says, by the clock of another host, to a
-    second, and no later than now.  Remembered until a segment brings the identity again;
-    also when a merge of segments drops the dead record and its tombstone.
-    """
-    db.execute(
-        "INSERT OR IGNORE INTO evicted "  # noqa: S608
-        f"SELECT t.identity, min({_NOW_S}, max(b.created_s) + 1) FROM touched AS t "
-        "CROSS JOIN records AS r ON r.identity = t.identity "
-        "JOIN segments AS s ON s.n = r.segment_n "
-        "JOIN tombstones AS x ON x.segment = s.id AND x.number = r.number "
-        "JOIN segments AS b ON b.n = x.by_n WHERE NOT EXISTS "
-        "(SELECT 1 FROM records AS o WHERE o.identity = t.identity AND o.live) "
-        "GROUP BY t.identity"
-    )
-    db.execute(f"DELETE FROM evicted WHERE removed_s < {_NOW_S} - ?", (EVICTED_S,))  # noqa: S608

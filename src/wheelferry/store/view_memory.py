@@ -61,11 +61,16 @@ class Memory:
         return self._had(cache, "SELECT identity FROM had WHERE trimmed")
 
     def evicted(self) -> dict[Identity, float]:
-        """Return what was removed from the catalog, and did not come again.
+        """Return what was removed from the catalog, and is not in it again.
 
-        With the time when that was, by the clock of whoever removed it.
+        With the time when that was last, by the clock of whoever removed it, to a second,
+        and no later than now.  Lost with the file: then only what the catalog still tells
+        of is known.
         """
-        rows = self._access.rows("SELECT identity, removed_s FROM evicted")
+        rows = self._access.rows(
+            "SELECT e.identity, e.removed_s FROM evicted AS e WHERE NOT EXISTS "
+            "(SELECT 1 FROM records AS r WHERE r.identity = e.identity AND r.live)"
+        )
         return {Identity(identity): removed_s for identity, removed_s in rows}
 
     def replace_rejected(self, rejected: Mapping[Identity, Rejection]) -> None:

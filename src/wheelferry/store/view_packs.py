@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from wheelferry.store.record import Digest, SegmentId
+from wheelferry.store.record import Digest, Identity, SegmentId
 from wheelferry.store.segment_footer import Tombstone
 from wheelferry.store.view_rows import Totals
 
@@ -30,6 +30,20 @@ class CataloguedPack(NamedTuple):
     name: str
     version: str
     format_ids: frozenset[str]
+
+
+class Occurrence(NamedTuple):
+    """One record of a pack, in one segment.
+
+    Attributes:
+        pack: That it names.
+        identity: Of the record.
+        tombstone: What kills it.
+    """
+
+    pack: Digest
+    identity: Identity
+    tombstone: Tombstone
 
 
 def list_packs(db: sqlite3.Connection) -> list[CataloguedPack]:
@@ -83,21 +97,21 @@ def find_named(db: sqlite3.Connection, packs: Collection[Digest]) -> frozenset[D
 
 def find_occurrences(
     db: sqlite3.Connection, packs: Collection[Digest]
-) -> list[tuple[Digest, Tombstone]]:
+) -> list[Occurrence]:
     """Return each record of these packs that no tombstone names yet, by pack.
 
     Duplicates too, of which queries show one: each has to be killed by itself.
     """
     with _asked(db, packs):
         rows = db.execute(
-            "SELECT r.pack, s.id, r.number FROM records AS r "
+            "SELECT r.pack, r.identity, s.id, r.number FROM records AS r "
             "JOIN asked AS a ON a.pack = r.pack JOIN segments AS s ON s.n = r.segment_n "
             "WHERE NOT EXISTS (SELECT 1 FROM tombstones AS x "
-            "WHERE x.segment = s.id AND x.number = r.number) ORDER BY 1, 2, 3"
+            "WHERE x.segment = s.id AND x.number = r.number) ORDER BY 1, 3, 4"
         ).fetchall()
     return [
-        (Digest(pack), Tombstone(segment=SegmentId(segment), number=number))
-        for pack, segment, number in rows
+        Occurrence(pack, identity, Tombstone(segment=segment, number=number))
+        for pack, identity, segment, number in rows
     ]
 
 
