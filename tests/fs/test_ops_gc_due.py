@@ -11,6 +11,7 @@ from tests.support.reads import CountingReads
 from tests.support.removing import DAY_S, age_trash, collect, trash
 from tests.support.soundness import objects
 from tests.support.tiers import Ferry, make_store
+from wheelferry.ops.gc import find_content, plan_gc
 from wheelferry.ops.gc_due import is_due, note_looked
 from wheelferry.ops.gc_plan import Budget
 
@@ -22,7 +23,7 @@ def ferry(tmp_path: Path) -> Ferry:
     ferry = Ferry(cache=cache, store=make_store(tmp_path / "store"))
     ferry.promote()
     with ferry.open() as tiers:
-        note_looked(tiers)
+        note_looked(tiers, plan_gc(find_content(tiers), Budget()))
     return ferry
 
 

@@ -212,7 +212,7 @@ def test_segment_with_a_removal_that_its_heir_lacks_stays(store, view):
     now_s = int(time.time())
     evicted = [Eviction(ATTRS.identity, now_s)]
     old = segment(NUMPY, evicted=evicted)
-    heirs = (
+    heirs: tuple[tuple[int, list[Eviction], bool], ...] = (
         (0, [], False),
         (0, [Eviction(ATTRS.identity, now_s - 1)], False),
         (0, [Eviction(ATTRS.identity, now_s + 1)], True),

@@ -11,6 +11,7 @@ from wheelferry.ops.gc import GcReport
 from wheelferry.ops.gc_plan import GcPlan, Victim, Why
 
 _WHY: Final = {
+    Why.BANNED: "`wheelferry rm` has forbidden it",
     Why.ORPHAN: "no record names it",
     Why.SUPERSEDED: "its format has a newer one",
     Why.AGE: "not needed for too long",

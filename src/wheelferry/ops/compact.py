@@ -23,7 +23,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from wheelferry.errors import CacheError, IntegrityError, ObjectCorrupt, StoreError
+from wheelferry.errors import (
+    CacheError,
+    IntegrityError,
+    ObjectCorrupt,
+    StoreError,
+    StoreReadOnly,
+)
 from wheelferry.events import Event, Level
 from wheelferry.ops.bury import bury_copies
 from wheelferry.ops.tiers import Tiers
@@ -65,7 +71,8 @@ class CompactReport:
 def tend(tiers: Tiers) -> None:
     """Compact the catalog if the view, as it is, knows of something to do.
 
-    A failure is told, and no more: the catalog is as good as it was.
+    A failure is told, and no more: the catalog is as good as it was.  That this runner
+    may not write to the store is no news, and others will do it.
     """
     try:
         if _is_due(tiers):
@@ -74,7 +81,7 @@ def tend(tiers: Tiers) -> None:
         tiers.emit(
             Event(
                 name="compaction.failed",
-                level=Level.WARNING,
+                level=Level.DEBUG if isinstance(exc, StoreReadOnly) else Level.WARNING,
                 message=f"the catalog stays as it is, in many segments: {exc.message}",
                 fields={"reference": exc.reference},
             )

@@ -17,28 +17,19 @@ the segment came before our second listing, 5 finds it; if after, the promoter l
 the pack after our rename, and puts it back.  Any number may run at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from wheelferry.disk.clock import monotonic_s
-from wheelferry.errors import CacheError, StoreError, StoreFull, StoreReadOnly
+from wheelferry.errors import CacheError, StoreError
 from wheelferry.events import Event, Level, progress
 from wheelferry.ops.bury import bury, bury_copies
-from wheelferry.ops.gc_plan import (
-    Budget,
-    Content,
-    GcPlan,
-    Orphan,
-    Pack,
-    Victim,
-    Why,
-    plan_gc,
-)
+from wheelferry.ops.gc_content import find_content
+from wheelferry.ops.gc_plan import Budget, GcPlan, Victim, Why, plan_gc
 from wheelferry.ops.room import ROOM_BYTES, commit_with_room, free_trash
 from wheelferry.ops.tiers import Tiers
-from wheelferry.ops.usage import read_uses
 from wheelferry.store.base import Trashed
 from wheelferry.store.record import Digest, SegmentId
 
@@ -71,86 +62,6 @@ class GcReport:
     records: int = 0
     others: int = 0
     stopped_by: CacheError | StoreError | None = None
-
-
-def find_content(tiers: Tiers) -> Content:
-    """Read what there is to decide on; changes nothing.
-
-    Costs a listing of all directories of the store, and of the files in them.
-
-    Raises:
-        CacheError: Another process keeps the view busy, which then is of the past.
-        StoreError: The store cannot be read.
-    """
-    result = tiers.view.refresh(tiers.store)
-    if result.deferred:
-        raise CacheError(
-            "another process is busy with this runner's view of the catalog",
-            hint="try again in a minute",
-        )
-    is_whole = not tiers.tell(result)
-    # First, so that the times below are known of all of them: other processes of this
-    # runner may add to the view at any moment.
-    segments = tiers.view.segments()
-    # The uses before the objects: what comes meanwhile is young by its own time.
-    uses = read_uses(tiers.store)
-    dated = {digest: (size, s) for digest, size, s in tiers.store.list_dated()}
-    times = tiers.store.segment_times()
-    trash = tuple(tiers.store.list_trash())
-    free_bytes = tiers.store.survey(writes=False).free_bytes
-    promoted: dict[Digest, int] = {}
-    for pack, segment in tiers.view.promotions():
-        promoted[pack] = max(promoted.get(pack, 0), times.get(segment, 0))
-    seen_s = [written_s for _, written_s in dated.values()]
-    now_s = _find_now(tiers, [*seen_s, *times.values(), *uses.values()])
-    packs = tuple(
-        Pack(
-            digest=pack.digest,
-            size_bytes=dated.get(pack.digest, (0, 0))[0],
-            # No runner can have needed it later than now, whatever it says.
-            needed_s=min(
-                now_s,
-                max(
-                    uses.get(pack.digest, 0),
-                    promoted.get(pack.digest, 0),
-                    dated.get(pack.digest, (0, 0))[1],
-                ),
-            ),
-            subject=f"{pack.name} {pack.version}",
-            format_ids=pack.format_ids,
-            is_missing=pack.digest not in dated,
-        )
-        for pack in tiers.view.packs()
-    )
-    named = {pack.digest for pack in packs}
-    orphans = tuple(
-        Orphan(digest=digest, size_bytes=size_bytes, since_s=since_s)
-        for digest, (size_bytes, since_s) in dated.items()
-        if digest not in named
-    )
-    return Content(
-        packs=packs,
-        orphans=orphans,
-        trash=trash,
-        free_bytes=free_bytes,
-        now_s=now_s,
-        is_whole=is_whole,
-        segments=segments,
-    )
-
-
-def _find_now(tiers: Tiers, seen_s: Iterable[int]) -> int:
-    """Return the server's time.
-
-    Where nothing can be written to ask for it, the latest that is seen in the store: then
-    all seems younger than it is, and nothing goes too early.  That is bounded by this
-    host's clock, since a runner may say of itself what it likes.
-    """
-    try:
-        return tiers.store.clock_s()
-    except (StoreFull, StoreReadOnly):
-        host_s = int(tiers.now())
-        return max((s for s in seen_s if s <= host_s), default=host_s)
 
 
 def apply_gc(tiers: Tiers, plan: GcPlan) -> GcReport:

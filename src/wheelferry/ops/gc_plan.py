@@ -32,6 +32,7 @@ HEADROOM: Final = 1.1
 class Why(StrEnum):
     """Why an object goes."""
 
+    BANNED = "banned"
     ORPHAN = "orphan"
     SUPERSEDED = "superseded"
     AGE = "age"
@@ -69,6 +70,7 @@ class Pack:
         digest: Of the pack.
         size_bytes: Of the object; 0 if it is missing.
         is_missing: Whether there is no such object.
+        is_banned: Whether an admin has forbidden what it is.
         needed_s: When a runner last needed it, or put it there.
         subject: What it is, for people.
         format_ids: Of its records.
@@ -80,6 +82,7 @@ class Pack:
     subject: str
     format_ids: frozenset[str]
     is_missing: bool = False
+    is_banned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,12 +191,14 @@ class GcPlan:
 def plan_gc(content: Content, budget: Budget) -> GcPlan:
     """Decide what goes.
 
-    What is dead goes first: orphans, and packs of superseded formats that nobody needs.
+    What an admin has forbidden goes first: a promoter that did not know has put it back.
+    Then what is dead: orphans, and packs of superseded formats that nobody needs.
     Then what nobody has needed for too long; then, for the size and the free space, what
     was needed the longest ago.  For the free space nothing goes that was needed within
     the grace: others fill the share too, and all of the store might not be enough.
     """
     choice = _Choice(content, budget)
+    choice.take_banned()
     choice.take_dead()
     choice.take_aged()
     over_bytes = choice.take_for_size()
@@ -276,6 +281,12 @@ class _Choice:
         self._budget = budget
         self._left_bytes = content.object_bytes
         self._packs = sorted(content.packs, key=lambda p: (p.needed_s, p.digest))
+
+    def take_banned(self) -> None:
+        """Take what is forbidden, also what is missing: its records have to go."""
+        for pack in self._packs:
+            if pack.is_banned:
+                self._take(pack, Why.BANNED)
 
     def take_dead(self) -> None:
         """Take orphans, and packs of superseded formats."""

@@ -6,7 +6,7 @@ pack: an orphan, which no record names.  Killed after the segment: all of it cou
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +23,7 @@ from wheelferry.ops.packing import Packed, pack_entry
 from wheelferry.ops.past import note
 from wheelferry.ops.promote_plan import Candidate, PromotePlan, plan_promote
 from wheelferry.ops.tiers import Tiers
+from wheelferry.ops.usage import note_usage
 from wheelferry.pack.pool import Pool
 from wheelferry.pack.writer import SpooledPack, go_on
 from wheelferry.store.base import PutOutcome
@@ -131,6 +132,10 @@ def _apply(
             hint="the next promotion goes on from here; promote.deadline (--deadline)"
             " gives it more time",
         )
+    if report.packs_shared:
+        # That they are needed shows in no object's time, and a merge of segments forgets
+        # when this one was written.
+        note_usage(tiers, _held_packs(tiers, plan, report), is_due=True)
     with contextlib.suppress(StoreError):  # all is committed: it can wait
         tiers.store.sweep_staging(older_than_s=ABANDONED_S)
 
@@ -191,6 +196,17 @@ def _promote(
             raise
         finally:
             batch.discard()
+
+
+def _held_packs(
+    tiers: Tiers, plan: PromotePlan, report: PromoteReport
+) -> Iterator[Digest]:
+    """Yield the packs of all entries of the cache that the store has."""
+    for identity in plan.known:
+        for light in tiers.view.find_identity(identity):
+            yield light.pack
+    for record in report.promoted:
+        yield record.pack
 
 
 def _note_refused(tiers: Tiers, refused: Mapping[Identity, Rejection]) -> None:

@@ -38,14 +38,14 @@ def read_uses(store: Store) -> dict[Digest, int]:
     return found
 
 
-def note_usage(tiers: Tiers, held: Iterable[Digest]) -> None:
-    """Write which packs are held, unless that was done within a day."""
+def note_usage(tiers: Tiers, held: Iterable[Digest], *, is_due: bool = False) -> None:
+    """Write which packs are held, unless that was done within a day and is not due."""
     marker = tiers.state / USED
     try:
         written_s = marker.stat().st_mtime
     except FileNotFoundError:
         written_s = 0.0
-    if 0 <= tiers.now() - written_s < INTERVAL_S:
+    if not is_due and 0 <= tiers.now() - written_s < INTERVAL_S:
         return
     try:
         tiers.store.write_usage(held)

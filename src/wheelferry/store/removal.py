@@ -24,12 +24,12 @@ def discard(root: Path, digest: Digest, at_s: int, *, disk: Disk) -> bool:
     The one step: killed before it, nothing happened; after it, the object is missing, and
     in the trash.  No directory is synced: a rename that a power loss undoes is done again.
 
-    Of two NFS clients that do it within one second both may be told True: while one still
-    has the old name cached, both names are one file to it, and rename(2) does nothing.
+    Of two NFS clients that do it within one second, one may still have the old name
+    cached: then both names are one file to it, and rename(2) does nothing and succeeds.
     """
     source = root / layout.object_path(digest)
     target = root / layout.trash_path(digest, at_s)
-    return _rename(source, target, disk=disk)
+    return _rename(source, target, disk=disk) and not _is_one_file(source, target)
 
 
 def recover(root: Path, trashed: Trashed, *, disk: Disk, reads: Reads) -> bool:
@@ -112,6 +112,13 @@ def _rename(source: Path, target: Path, *, disk: Disk) -> bool:
             raise
         return False
     return True
+
+
+def _is_one_file(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except OSError:
+        return False
 
 
 def _unlink(path: Path, *, disk: Disk) -> bool:

@@ -76,7 +76,7 @@ def run_gc(
             return exits.DONE if plan.is_reached else exits.PARTLY_DONE
         report = apply_gc(tiers, plan)
         if report.stopped_by is None:
-            note_looked(tiers)
+            note_looked(tiers, plan)
             tend(tiers)
     duration_s = clock.monotonic_s() - session.process.started_s
     text = render_report(plan, report, location, duration_s)
