@@ -1,8 +1,7 @@
 """gc beside promoters and other gcs: every order of their steps, and a kill at each."""
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,21 +9,11 @@ import pytest
 
 from tests.support.cachetree import make_cache, make_files, plan
 from tests.support.courses import Course, Gate, all_courses, some_courses
-from tests.support.disks import CountingDisk
-from tests.support.machines import MACHINE
 from tests.support.memory_store import MemoryStore
-from wheelferry.disk.clock import Deadline
-from wheelferry.events import discard
-from wheelferry.ops.gc import apply_gc, find_content, plan_gc
+from tests.support.stepping import DAY_S, collect, promote, tiers_of
 from wheelferry.ops.gc_plan import Budget
-from wheelferry.ops.promote import apply_promote, plan_promote
-from wheelferry.ops.rules import Rules
-from wheelferry.ops.tiers import VIEW, Tiers
-from wheelferry.store.base import Store
 from wheelferry.store.record import Digest
-from wheelferry.store.view import View
 
-DAY_S = 24 * 3600
 FILES = make_files("pure-wheel")
 FIRST = plan("pure-wheel", files=FILES, format_id="wheels-v6/map")
 SECOND = plan("pure-wheel", files=FILES)
@@ -33,45 +22,6 @@ SECOND = plan("pure-wheel", files=FILES)
 PROMOTER = ("put_object", "commit_segment", "look_again")
 GC = ("list_segments", "commit_segment", "discard_object", "recover_object")
 GC_ALL = (*GC, "read_usage", "list_dated", "list_trash", "purge_object")
-BUDGET = Budget(max_age_s=90 * DAY_S)
-
-
-@contextmanager
-def tiers_of(root: Path, store: Store, runner: str) -> Iterator[Tiers]:
-    """Open a runner's tiers, with a view that knows nothing yet."""
-    state = root / f"{runner}.wheelferry"
-    for path in state.glob("view*"):
-        path.unlink()
-    disk = CountingDisk()
-    with View.open(state / VIEW, store_id="a" * 32, disk=disk) as view:
-        yield Tiers(
-            cache=root / runner,
-            state=state,
-            store=store,
-            store_id="a" * 32,
-            view=view,
-            runner=runner,
-            machine=MACHINE,
-            disk=disk,
-            emit=discard,
-            now=lambda: 0.0,
-            deadline=Deadline.never(),
-        )
-
-
-def promote(root: Path, store: Store, runner: str) -> int:
-    """Promote what the runner has; return how many entries that were."""
-    with tiers_of(root, store, runner) as tiers:
-        report = apply_promote(tiers, plan_promote(tiers, Rules()))
-    assert report.stopped_by is None
-    return len(report.promoted)
-
-
-def collect(root: Path, store: Store, runner: str, budget: Budget = BUDGET) -> None:
-    """Remove what is too old."""
-    with tiers_of(root, store, runner) as tiers:
-        report = apply_gc(tiers, plan_gc(find_content(tiers), budget))
-    assert report.stopped_by is None
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from tests.support.records import make_record, segment_id_of
 from tests.support.removing import DAY_S, age, trash
 from tests.support.tiers import Ferry, make_store
 from wheelferry.config.load import load_config
-from wheelferry.errors import StoreUnavailable
-from wheelferry.events import Event
+from wheelferry.errors import StoreReadOnly, StoreUnavailable
+from wheelferry.events import Event, Level
 from wheelferry.ops.bury import bury_copies
 from wheelferry.ops.compact import GRACE_S, MAX_DELAY_S, compact, tend
 from wheelferry.ops.gc import apply_gc, find_content, plan_gc
@@ -411,6 +411,24 @@ def test_tend_only_tells_of_a_failure(store, tmp_path):
 
     (event,) = events
     assert (event.name, "no answer" in event.message) == ("compaction.failed", True)
+    assert event.level is Level.WARNING
+
+
+def test_tend_does_not_warn_where_it_may_not_write(store, tmp_path):
+    """Each promotion of a runner that only pulls would; and others compact."""
+
+    class Foreign(MemoryStore):
+        def clock_s(self) -> int:
+            raise StoreReadOnly("cannot write")
+
+    events: list[Event] = []
+    fill(store)
+    with tiers_of(store, tmp_path, events.append) as tiers:
+        tiers.refresh()
+        tend(tiers._replace(store=Foreign()))
+
+    (event,) = events
+    assert (event.name, event.level) == ("compaction.failed", Level.DEBUG)
 
 
 def test_gc_kills_what_was_copied_since_it_looked(tmp_path):

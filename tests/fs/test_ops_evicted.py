@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cachetree import make_cache, plan
+from tests.support.cachetree import make_cache, make_files, plan
 from tests.support.disks import CountingDisk
-from tests.support.removing import DAY_S, age, collect, trash
+from tests.support.removing import DAY_S, age, collect, look, trash
 from tests.support.soundness import findings, objects
 from tests.support.tiers import Ferry, make_store
 from wheelferry.ops.compact import compact
@@ -132,6 +132,45 @@ def test_a_runner_that_slept_through_removal_and_compaction_leaves_it(
     assert (len(after), before & after) == (1, set())
     assert ferry.promote().promoted == []
     assert left(ferry) == [EVICTED]
+
+
+def test_what_came_back_by_rename_is_young_after_a_merge_too(ferry: Ferry) -> None:
+    """Its object is old, and a merge forgets when it was promoted again."""
+    use(ferry)
+    assert ferry.promote().packs_shared == 1
+    forget_promotions(ferry)
+
+    assert look(ferry, max_age_s=90 * DAY_S).victims == ()
+
+
+def test_what_another_runner_promotes_too_is_young_after_a_merge(
+    tmp_path: Path,
+) -> None:
+    """It finds the pack in the store, under a record of another format."""
+    files = make_files("pure-wheel")
+    store = make_store(tmp_path / "store")
+    ferries = []
+    for name, format_id in (("a", "wheels-v6/map"), ("b", "wheels-v8/array5")):
+        planned = plan("pure-wheel", files=files, format_id=format_id)
+        cache = make_cache(tmp_path / name, [planned])
+        ferries.append(Ferry(cache=cache, store=store, runner=name))
+        ferries[-1].promote()
+        age(store, 100 if name == "a" else 0)
+    assert len(objects(store)) == 1
+    forget_promotions(ferries[0])
+
+    assert look(ferries[0], max_age_s=90 * DAY_S).victims == ()
+
+
+def forget_promotions(ferry: Ferry) -> None:
+    """Merge all segments, and have an hour go by until their inputs are removed."""
+    other = Ferry(cache=ferry.cache.with_name("m"), store=ferry.store, runner="m")
+    for _ in range(3):
+        with other.open() as tiers:
+            compact(tiers, plan=all_free)
+        for path in ferry.store.glob("catalog/*"):
+            os.utime(path, (time.time() - 3700,) * 2)
+    assert len(list(ferry.store.glob("catalog/*"))) == 1
 
 
 def test_what_was_only_built_is_told_by_its_wheel(tmp_path: Path) -> None:

@@ -7,13 +7,16 @@ import pytest
 
 from tests.support.cachetree import few, make_cache
 from tests.support.daemons import RunningDaemon, eventually
+from tests.support.forge import add_segment
 from tests.support.reads import CountingReads
+from tests.support.records import digest_of, make_record
 from tests.support.removing import DAY_S, age_trash, collect, trash
 from tests.support.soundness import objects
 from tests.support.tiers import Ferry, make_store
-from wheelferry.ops.gc import find_content, plan_gc
+from wheelferry.ops.gc import apply_gc, find_content, plan_gc
 from wheelferry.ops.gc_due import is_due, note_looked
-from wheelferry.ops.gc_plan import Budget
+from wheelferry.ops.gc_plan import Budget, GcPlan
+from wheelferry.store.segment import encode_segment
 
 
 @pytest.fixture
@@ -84,6 +87,67 @@ def test_all_of_the_store_is_looked_at_once_a_day(ferry: Ferry) -> None:
         found = [is_due(today, Budget()), is_due(tomorrow, Budget())]
 
     assert found == [False, True]
+
+
+def look_all(ferry: Ferry, **budget: float) -> GcPlan:
+    """Look at all of the store, do what is due, and remember it, as the daemon does."""
+    with ferry.open() as tiers:
+        plan = plan_gc(find_content(tiers), Budget(**budget))  # type: ignore[arg-type]
+        assert apply_gc(tiers, plan).stopped_by is None
+        note_looked(tiers, plan)
+    return plan
+
+
+def claim(ferry: Ferry, number: int) -> None:
+    """Have a record say that its pack, which is not there, is very large."""
+    record = make_record(f"n{number}", pack=digest_of(str(number)), pack_bytes=1 << 40)
+    add_segment(ferry.store, encode_segment([record], runner="r9", created_s=1))
+
+
+def test_records_that_claim_too_much_are_no_reason_for_ever(ferry: Ferry) -> None:
+    """Once it was seen that there is nothing to remove; another claim is looked into."""
+    claim(ferry, 1)
+    for number in (2, 3):
+        assert due(ferry, max_bytes=1 << 30)
+        assert look_all(ferry, max_bytes=1 << 30).is_empty
+        assert not due(ferry, max_bytes=1 << 30)
+        claim(ferry, number)
+
+
+def test_another_budget_is_a_reason_to_look(ferry: Ferry) -> None:
+    """What was in vain for one size need not be for another."""
+    claim(ferry, 1)
+    look_all(ferry, max_bytes=1 << 30)
+
+    assert due(ferry, max_bytes=1 << 29)
+
+
+def test_a_share_that_others_fill_is_no_reason_for_ever(ferry: Ferry) -> None:
+    """All that is here was needed today."""
+    assert due(ferry, keep_free_bytes=1 << 60)
+    assert look_all(ferry, keep_free_bytes=1 << 60).is_empty
+    assert not due(ferry, keep_free_bytes=1 << 60)
+
+
+def test_trash_that_has_to_stay_is_no_reason_for_ever(ferry: Ferry) -> None:
+    """While a part of the catalog cannot be read; what expires then is looked into."""
+    collect(replace(ferry, runner="gc"), max_bytes=1)
+    add_segment(ferry.store, b"no segment")
+    (first, second) = sorted(ferry.store.glob("trash/*"))
+    for path in (first, second):
+        since_s, _, digest = path.name.partition("-")
+        path.rename(path.with_name(f"{int(since_s) - 2 * DAY_S:010}-{digest}"))
+        assert due(ferry)
+        assert look_all(ferry).is_empty
+        assert not due(ferry)
+
+
+def test_a_look_that_found_something_is_none_in_vain(ferry: Ferry) -> None:
+    """There may be more to do at once."""
+    assert not look_all(ferry, max_bytes=1).is_empty
+    claim(ferry, 1)
+
+    assert due(ferry, max_bytes=1)
 
 
 def test_daemon_with_a_budget_keeps_to_it(ferry: Ferry) -> None:

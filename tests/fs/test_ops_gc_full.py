@@ -1,37 +1,29 @@
 """gc on a share that has no room for anything: it makes some."""
 
-import errno
-import os
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.cachetree import few, make_cache
-from tests.support.disks import CountingDisk, Step
+from tests.support.cachetree import few, formats_of, make_cache
+from tests.support.disks import FullDisk
+from tests.support.forge import add_segment
+from tests.support.records import make_record
 from tests.support.removing import age, age_trash, collect, trash
 from tests.support.soundness import damage, objects, staged_in
 from tests.support.tiers import Ferry, make_store
 from wheelferry.errors import StoreFull
+from wheelferry.events import Event, Level
+from wheelferry.ops.compact import compact, tend
+from wheelferry.ops.gc import apply_gc, find_content, plan_gc
+from wheelferry.ops.gc_due import is_due, note_looked
+from wheelferry.ops.gc_plan import Budget
+from wheelferry.store.compaction import MAX_SMALL, SegmentFacts
+from wheelferry.store.record import SegmentId
+from wheelferry.store.segment import encode_segment
 
 DAY_S = 24 * 3600
-
-
-class FullDisk(CountingDisk):
-    """A disk that takes nothing new before so many files were removed for good.
-
-    Renames and removals work, as they do on a file server that is full.
-    """
-
-    def __init__(self, removals: int) -> None:
-        super().__init__()
-        self._missing = removals
-
-    def before(self, step: Step) -> None:
-        (path, *_) = step.paths
-        if step.name == "unlink" and "/trash/" in path:
-            self._missing -= 1
-        if step.name in ("open_unique", "open_new") and self._missing > 0:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
 
 @pytest.fixture
@@ -103,3 +95,89 @@ def test_next_gc_after_that_finds_its_grace(ferry: Ferry) -> None:
 
     assert collect(ferry).purged == 2
     assert trash(ferry.store) == []
+
+
+@pytest.mark.parametrize("spares", [1, 2])
+def test_each_write_of_a_gc_may_find_the_share_full(ferry: Ferry, spares: int) -> None:
+    """After the look at the clock: tombstones, and those for what was copied meanwhile."""
+    add_records(ferry, 3)
+    put_into_trash(ferry, 1, days=0.1)
+    other = replace(ferry, cache=ferry.cache.with_name("b"), runner="r2")
+    with (
+        ferry.open(disk := FullDisk(1, spares=spares)) as tiers,
+        other.open() as theirs,
+    ):
+        planned = plan_gc(find_content(tiers), Budget(max_age_s=90 * DAY_S))
+        assert compact(theirs, plan=all_free).written == 1
+        report = apply_gc(tiers, planned)
+
+    assert disk.refused == 1
+    assert report.stopped_by is None
+    assert (report.discarded, report.early) == (2, 1)
+    assert damage(ferry.store) == []
+
+
+def all_free(catalog: Iterable[SegmentFacts]) -> list[SegmentId]:
+    """Plan to merge whatever may be."""
+    return [facts.segment for facts in catalog if facts.is_free]
+
+
+def add_records(ferry: Ferry, number: int) -> None:
+    """Have so many promotions in the catalog of entries that share a pack of the store."""
+    with ferry.open() as tiers:
+        tiers.refresh()
+        (light, *_) = tiers.view.light_records()
+    for place in range(number):
+        record = make_record(f"n{place}", pack=light.pack, pack_bytes=light.pack_bytes)
+        add_segment(ferry.store, encode_segment([record], runner="r9", created_s=1))
+    age(ferry.store, 100)
+
+
+def test_gc_in_the_background_starts_on_a_full_share(ferry: Ferry) -> None:
+    """Of a runner that has written nothing there yet, and so cannot ask for the time."""
+    put_into_trash(ferry, 1, days=2)
+    fresh = replace(ferry, cache=ferry.cache.with_name("fresh"), runner="fresh")
+    with fresh.open() as tiers:
+        note_looked(tiers, plan_gc(find_content(tiers), Budget()))
+    (ferry.store / "staging" / "fresh").rmdir()
+    with fresh.open(FullDisk(1)) as tiers:
+        assert is_due(tiers, Budget())
+        report = apply_gc(tiers, plan_gc(find_content(tiers), Budget()))
+
+    assert (report.stopped_by, report.purged) == (None, 1)
+
+
+def test_compaction_on_a_full_share_loses_nothing(ferry: Ferry) -> None:
+    """It says so, and the next one does it."""
+    add_records(ferry, MAX_SMALL + 1)
+    before = sorted(ferry.store.glob("catalog/*"))
+    events: list[Event] = []
+    with replace(ferry, emit=events.append).open(FullDisk(1)) as tiers:
+        tiers.refresh()
+        tend(tiers)
+    assert [(event.name, event.level) for event in events] == [
+        ("compaction.failed", Level.WARNING)
+    ]
+    assert sorted(ferry.store.glob("catalog/*")) == before
+    assert staged_in(ferry.store) == []
+
+    with ferry.open() as tiers:
+        tend(tiers)
+    assert len(list(ferry.store.glob("catalog/*"))) == len(before) + 1
+
+
+def test_usage_on_a_full_share_is_left_for_tomorrow(ferry: Ferry) -> None:
+    """The pull gets what it came for, and warns of nothing."""
+    events: list[Event] = []
+    reader = Ferry(
+        cache=ferry.cache.with_name("reader"),
+        store=ferry.store,
+        runner="reader",
+        emit=events.append,
+    )
+    report = reader.pull(formats_of(few()), FullDisk(1))
+
+    assert len(report.restored) == 2
+    assert not list(ferry.store.glob("usage/*reader*"))
+    assert "usage.refused" in [event.name for event in events]
+    assert not [event for event in events if event.level is Level.WARNING]

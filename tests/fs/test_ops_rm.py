@@ -5,22 +5,29 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.support.cachetree import formats_of, make_cache, plan
-from tests.support.disks import Died, DyingDisk
-from tests.support.removing import trash
+from tests.support.disks import Died, DyingDisk, FullDisk
+from tests.support.removing import age_trash, collect, trash
 from tests.support.soundness import findings, objects
 from tests.support.tiers import Ferry, make_store
 from wheelferry.cli.commands.rm import parse_ban
 from wheelferry.config.load import WrongFlag
+from wheelferry.errors import StoreFull
 from wheelferry.ops.bans import REASON, Bans
+from wheelferry.ops.gc import apply_gc, find_content, plan_gc
+from wheelferry.ops.gc_due import is_due, note_looked
+from wheelferry.ops.gc_plan import Budget
 from wheelferry.ops.promote import plan_promote
 from wheelferry.ops.pull import plan_pull
 from wheelferry.ops.rm import allow, remove
+from wheelferry.store.base import Store
+from wheelferry.store.record import Digest
 from wheelferry.store.segment_footer import Ban
 
 BAD, GOOD = plan("bad-wheel", version="1.0.0"), plan("bad-wheel", version="2.0")
@@ -78,15 +85,14 @@ def test_nobody_promotes_it_again(ferry: Ferry, tmp_path: Path) -> None:
     assert [left.reason for left in found.left] == [REASON]
 
 
-def test_nobody_pulls_what_a_late_promoter_put_back(ferry: Ferry) -> None:
-    """Whose view did not know of the ban; rm once more removes that."""
+def put_back(ferry: Ferry) -> None:
+    """Remove, and have a promoter whose view did not know of the ban put it back."""
     late = Ferry(
         cache=make_cache(ferry.cache.with_name("late"), [BAD]),
         store=ferry.store,
         runner="late",
     )
     before = sorted(ferry.store.glob("catalog/*"))
-    packs = objects(ferry.store)
     rm(ferry)
     hidden = [p for p in ferry.store.glob("catalog/*") if p not in before]
     for path in hidden:
@@ -96,6 +102,12 @@ def test_nobody_pulls_what_a_late_promoter_put_back(ferry: Ferry) -> None:
     assert len(late.promote().promoted) == 1
     for path in hidden:
         (ferry.store / path.name).rename(path)
+    assert len(objects(ferry.store)) == 3
+
+
+def test_nobody_pulls_what_a_late_promoter_put_back(ferry: Ferry) -> None:
+    """rm once more removes that."""
+    put_back(ferry)
     other = reader(ferry)
 
     with other.open() as tiers:
@@ -103,7 +115,74 @@ def test_nobody_pulls_what_a_late_promoter_put_back(ferry: Ferry) -> None:
     assert planned.wanted == ()
     assert [left.reason for left in planned.left] == [REASON]
     assert rm(ferry) == ["bad-wheel 1.0.0"]
-    assert len(objects(ferry.store)) == len(packs) - 1
+    assert len(objects(ferry.store)) == 2
+
+
+def test_gc_takes_what_a_late_promoter_put_back(ferry: Ferry) -> None:
+    """Nobody has to run rm again; a daemon's gc sees at once that it is due."""
+    put_back(ferry)
+    gc = replace(ferry, runner="gc")
+    with gc.open() as tiers:
+        tiers.refresh()
+        note_looked(tiers, plan_gc(find_content(tiers), Budget()))
+        assert is_due(tiers, Budget())
+        report = apply_gc(tiers, plan_gc(find_content(tiers), Budget()))
+        assert not is_due(tiers, Budget())
+
+    assert (report.discarded, report.records) == (1, 1)
+    assert (len(objects(ferry.store)), len(trash(ferry.store))) == (2, 1)
+    age_trash(ferry.store, 2)
+    collect(gc)
+    assert trash(ferry.store) == []
+
+
+def test_rm_finds_what_was_put_back_while_it_ran(ferry: Ferry) -> None:
+    """A gc brings the pack back between discard and purge, since records name it still."""
+
+    class Meddled:
+        def __init__(self, store: Store) -> None:
+            self._store = store
+            self._is_done = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+        def discard_object(self, digest: Digest, *, at_s: int) -> bool:
+            done = self._store.discard_object(digest, at_s=at_s)
+            if not self._is_done:
+                self._is_done = True
+                (trashed,) = self._store.list_trash(only=[digest])
+                assert self._store.recover_object(trashed)
+            return done
+
+    admin = replace(ferry, wrap=lambda store: cast("Store", Meddled(store)))
+    assert rm(admin) == ["bad-wheel 1.0.0"]
+
+    assert (len(objects(ferry.store)), trash(ferry.store)) == (2, [])
+    assert findings(ferry.store) == []
+
+
+@pytest.mark.parametrize("has_trash", [True, False])
+def test_rm_frees_a_full_share(ferry: Ferry, *, has_trash: bool) -> None:
+    """What is in the trash goes before the ban is there, or the packs themselves."""
+    if has_trash:
+        (ferry.store / "trash" / f"0000000001-{'cd' * 32}").write_bytes(b"dead")
+    with ferry.open(FullDisk(1)) as tiers:
+        remove(tiers, BAN)
+
+    assert (len(objects(ferry.store)), trash(ferry.store)) == (2, [])
+    assert findings(ferry.store) == []
+    assert ferry.promote().promoted == [], "it is forbidden"
+
+
+def test_rm_on_a_share_that_stays_full_can_be_run_again(ferry: Ferry) -> None:
+    """The bytes are gone, and it says that it could not forbid them."""
+    with ferry.open(FullDisk(99)) as tiers, pytest.raises(StoreFull):
+        remove(tiers, BAN)
+    assert (len(objects(ferry.store)), trash(ferry.store)) == (2, [])
+
+    assert rm(ferry) == ["bad-wheel 1.0.0"]
+    assert findings(ferry.store) == []
 
 
 def test_allowed_again_it_comes_with_the_next_use(ferry: Ferry) -> None:

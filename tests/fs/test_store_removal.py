@@ -41,6 +41,16 @@ def test_trash_has_flat_names_that_say_when(root: Path) -> None:
     assert [p.name for p in root.glob("trash/*")] == [f"1700000000-{DIGEST}"]
 
 
+def test_a_rename_that_does_nothing_is_no_removal(root: Path) -> None:
+    """To an NFS client both names may be one file, where another host was faster."""
+    trashed = root / trash_path(DIGEST, 7)
+    trashed.hardlink_to(object_path(root, DIGEST))
+    store = store_in(root)
+
+    assert not store.discard_object(DIGEST, at_s=7)
+    assert store.discard_object(DIGEST, at_s=8)
+
+
 def test_what_is_not_ours_in_the_trash_is_left_alone(root: Path) -> None:
     """Names are taken whole or not at all; a directory or a link is no object."""
     trash = root / "trash"

@@ -1,5 +1,6 @@
 """Disks that count, fail or die at a given step, to be passed in instead of a real one."""
 
+import errno
 import os
 import signal
 import threading
@@ -11,6 +12,8 @@ from typing import NamedTuple
 
 from wheelferry.disk import Disk
 from wheelferry.disk.durable import Buffer, StrPath
+
+_NEW = frozenset({"open_unique", "open_new", "make_dir", "make_dirs"})
 
 
 class Died(BaseException):
@@ -270,6 +273,39 @@ class FailingDisk(Disk):
 
         assert callable(getattr(Disk, step))
         setattr(self, step, fail)
+
+
+class FullDisk(CountingDisk):
+    """A disk whose share takes nothing new before so many objects were removed for good.
+
+    Renames and removals work, as they do on a file server that is full; and so does what
+    is not on the share: what is there is told by names of directories of a store.
+
+    Args:
+        removals: Of objects in the trash.
+        spares: So many new files find room before.
+
+    Attributes:
+        refused: How many found none.
+    """
+
+    def __init__(self, removals: int, *, spares: int = 0) -> None:
+        super().__init__()
+        self.refused = 0
+        self._missing = removals
+        self._spares = spares
+
+    def before(self, step: Step) -> None:
+        (path, *_) = step.paths
+        if step.name == "unlink" and "/trash/" in path:
+            self._missing -= 1
+        if not (step.name in _NEW and "/store/" in path and self._missing > 0):
+            return
+        if self._spares:
+            self._spares -= 1
+            return
+        self.refused += 1
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
 
 def unwrapped(disk: type[CountingDisk]) -> list[str]:

@@ -36,6 +36,7 @@ def pack(
     size: int = GIB,
     formats: frozenset[str] = NEW,
     is_missing: bool = False,
+    is_banned: bool = False,
 ) -> Pack:
     """Return a pack that was needed so many days ago."""
     return Pack(
@@ -45,6 +46,7 @@ def pack(
         subject=f"p{number} 1.0",
         format_ids=formats,
         is_missing=is_missing,
+        is_banned=is_banned,
     )
 
 
@@ -64,6 +66,19 @@ def gone(found: Content, **budget: float) -> list[tuple[int, Why]]:
 def test_without_a_budget_nothing_that_is_named_goes() -> None:
     """However old it is."""
     assert gone(content(pack(1, days=1000), pack(2))) == []
+
+
+def test_what_is_forbidden_goes_first() -> None:
+    """Without a budget, needed or not, and missing or not: its records have to go."""
+    found = content(
+        pack(1, days=1000),
+        pack(2, is_banned=True),
+        pack(3, is_banned=True, is_missing=True),
+    )
+
+    assert gone(found) == [(2, Why.BANNED), (3, Why.BANNED)]
+    assert gone(found, max_bytes=GIB)[:2] == [(2, Why.BANNED), (3, Why.BANNED)]
+    assert len(gone(found, max_age_s=1)) == 3, "each goes once"
 
 
 def test_least_recently_needed_goes_first_and_leaves_some_room() -> None:
