@@ -84,6 +84,7 @@ class _Removal:
         self._report = report
         self._began_s = monotonic_s()
         self._left = list(plan.victims)
+        self._taken: set[Digest] = set()
 
     def run(self) -> None:
         """Do all of it; raises StoreError."""
@@ -127,11 +128,13 @@ class _Removal:
     def _make_room(self) -> bool:
         """Remove something for good, grace or not; return whether there was anything.
 
-        The oldest of the trash, and victims only if there is none.  Removed with their
-        records still in the catalog, these are misses until the tombstone is written: that
-        is better than a share that stays full.
+        The oldest of the trash, and last of it what we have just put there, since it may
+        be wanted back; and victims only if there is none.  Removed with their records
+        still in the catalog, these are misses until the tombstone is written: that is
+        better than a share that stays full.
         """
-        if free_trash(self._store, partial(self._purge, is_early=True)):
+        purge = partial(self._purge, is_early=True)
+        if free_trash(self._store, purge, spare=self._taken):
             return True
         freed_bytes = 0
         while self._left and freed_bytes < ROOM_BYTES:
@@ -142,6 +145,7 @@ class _Removal:
         return freed_bytes > 0
 
     def _discard(self, victim: Victim) -> None:
+        self._taken.add(victim.digest)
         at_s = self._plan.content.now_s + int(monotonic_s() - self._began_s)
         if self._store.discard_object(victim.digest, at_s=at_s):
             self._report.discarded += 1

@@ -3,7 +3,7 @@
 A rename and an unlink need none; a tombstone does.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from wheelferry.errors import StoreFull, StoreReadOnly
@@ -34,13 +34,17 @@ def commit_with_room(
                 raise
 
 
-def free_trash(store: Store, purge: Callable[[Trashed], int]) -> int:
+def free_trash(
+    store: Store, purge: Callable[[Trashed], int], spare: Collection[Digest] = ()
+) -> int:
     """Purge the oldest of the trash, whatever its age; return how many bytes that were.
 
-    `purge` returns that of one.
+    `purge` returns that of one.  What is to be spared goes if there is nothing else.
     """
+    trash = store.list_trash()
+    older = [item for item in trash if item.digest not in spare]
     freed_bytes = 0
-    for item in store.list_trash():
+    for item in older or trash:
         freed_bytes += purge(item)
         if freed_bytes >= ROOM_BYTES:
             break
