@@ -15,7 +15,7 @@ help:
 	@echo 'make test    run the tests          (ARGS="-k pull" for some of them)'
 	@echo 'make lint    check style, types and import layers'
 	@echo 'make format  mend what the linter can mend'
-	@echo 'make bench   measure, 10 minutes    (ARGS="restore" for one part)'
+	@echo 'make bench   measure, 5 minutes     (ARGS="restore" for one part)'
 	@echo 'make bench-full  measure everything, on real NFS too, for hours'
 	@echo 'make clean   remove all that these made'
 
@@ -25,6 +25,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.support.uvs || true
 	@$(BIN)/python -m tests.support.gitlab || true
+	@$(BIN)/python -m tests.support.promtool || true
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev
@@ -44,7 +45,7 @@ bench-full: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV) .uv-versions .gitlab-ci-local-npm .report-inputs dist .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) .uv-versions .gitlab-ci-local-npm .promtool .report-inputs dist .mypy_cache .ruff_cache .pytest_cache \
 	  .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

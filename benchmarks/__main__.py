@@ -16,8 +16,8 @@ from benchmarks.document import replace_marked
 from benchmarks.measure import Part, warn
 
 NAMES = (
-    *("startup", "restore", "pull", "memory", "micro", "daemon", "pack_size"),
-    *("rpcs", "locks", "fleet"),
+    *("startup", "restore", "pull", "memory", "micro", "scale", "daemon"),
+    *("pack_size", "rpcs", "locks", "fleet"),
 )
 _MAX_LOAD = 0.7
 
@@ -35,7 +35,10 @@ def find_part(name: str) -> Part:
 
 def _list_parts() -> str:
     parts = map(find_part, NAMES)
-    return "\n".join(f"  {part.name:10} {part.summary}" for part in parts)
+    return "\n".join(
+        f"  {part.name:10} {part.summary}" + ("" if part.quick is None else " (quick)")
+        for part in parts
+    )
 
 
 def run_alone(name: str, arguments: Sequence[str], json_dir: Path | None) -> str:
@@ -59,7 +62,7 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="a part; see below")
     parser.add_argument(
-        "--quick", action="store_true", help="less of it: about 10 minutes in all"
+        "--quick", action="store_true", help="less of it: about 5 minutes in all"
     )
     parser.add_argument("--json", type=Path, metavar="DIR", help="write every sample")
     parser.add_argument(
@@ -69,10 +72,11 @@ def main() -> None:
     names = args.names or NAMES
     if unknown := [name for name in names if name not in NAMES]:
         parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(NAMES)}")
+    left: list[str] = []
     for part in map(find_part, names):
         arguments = part.quick if args.quick else part.full
         if arguments is None:
-            warn(f"{part.name} has no quick run")
+            left.append(part.name)
             continue
         if (load := os.getloadavg()[0]) > _MAX_LOAD:
             warn(f"the load is {load:.1f}: something else is running, times will show")
@@ -82,6 +86,8 @@ def main() -> None:
         if args.markdown is not None:
             document = replace_marked(args.markdown.read_text(), part.name, text)
             args.markdown.write_text(document)
+    if left:
+        warn(f"not in a quick run: {', '.join(left)}")
 
 
 if __name__ == "__main__":

@@ -25,10 +25,17 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a part measured: Markdown for people, and every sample."""
+    """What a part measured.
+
+    Attributes:
+        text: Markdown, for people.
+        results: Every sample.
+        failure: What ended it early, if anything did.
+    """
 
     text: str
     results: Mapping[str, Json]
+    failure: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +59,10 @@ class Part:
     full: Sequence[str] = ()
 
     def main(self) -> None:
-        """Measure as the command line says, print, and write the JSON if asked for."""
+        """Measure as the command line says, print, and write the JSON if asked for.
+
+        What was measured before a failure is not lost by it.
+        """
         parser = argparse.ArgumentParser(
             prog=f"python -m benchmarks.{self.name}", description=self.summary
         )
@@ -64,6 +74,8 @@ class Part:
         print(describe_machine(load), report.text, sep="\n\n")
         if args.json is not None:
             write_json(args.json, self.name, report, load=load)
+        if report.failure is not None:
+            raise report.failure
 
 
 def add_folder(parser: argparse.ArgumentParser) -> None:

@@ -69,7 +69,7 @@ PART = Part(
     summary="`wheelferry pull` into an empty cache, against tar, rsync and cp",
     add_options=add_options,
     run=run,
-    quick=("--rounds=3",),
+    quick=("--rounds=2",),
 )
 
 if __name__ == "__main__":

@@ -67,7 +67,6 @@ PART = Part(
     summary="the pack layer: about 9,000 files (170 MB), against tar, rsync and cp",
     add_options=add_options,
     run=run,
-    quick=("--rounds=3",),
 )
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from wheelferry.uvcache.wheelname import parse_wheel_name
 FORMATS = '[uv]\nversions = ["0.13.9"]\n'
 """Settings for a runner whose cache is empty: restore what that uv reads."""
 
-_BUCKET = "wheels-v8"  # of uv 0.13.9
+BUCKET = "wheels-v8"  # of uv 0.13.9
 _POLICY = b"https://files.example/packages/some.whl" + bytes(25)
 
 
@@ -59,10 +59,12 @@ class Runner:
             raise ValueError(f"{filename} is no wheel's name")
         archive = self.cache / "archive-v0" / f"archive{number:08}"
         archive.parent.mkdir(parents=True, exist_ok=True)
-        shard = self.cache / _BUCKET / "pypi" / wheel.name
+        shard = self.cache / BUCKET / "pypi" / wheel.name
         shard.mkdir(parents=True, exist_ok=True)
         stem = f"{wheel.version}-{wheel.tags}"
-        (shard / f"{stem}.http").write_bytes(_pointer(archive.name, filename))
+        (shard / f"{stem}.http").write_bytes(
+            make_pointer(archive.name, filename).with_id(archive.name)
+        )
         (shard / stem).symlink_to(f"../../../archive-v0/{archive.name}")
         return archive
 
@@ -85,10 +87,11 @@ def make_runner(folder: Path, name: str, *, settings: str = "") -> Runner:
     return runner
 
 
-def _pointer(archive_id: str, filename: str) -> bytes:
-    [row] = find_bucket(_BUCKET)
+def make_pointer(archive_id: str, filename: str, policy: bytes = _POLICY) -> Pointer:
+    """Return the pointer of a wheel's entry."""
+    [row] = find_bucket(BUCKET)
     digest = hashlib.sha256(filename.encode()).hexdigest()
-    pointer = Pointer(
+    return Pointer(
         target_id=archive_id,
         hashes=(Hash(algorithm="sha256", value=digest),),
         filename=filename,
@@ -96,6 +99,5 @@ def _pointer(archive_id: str, filename: str) -> bytes:
         shape=row.shape,
         framing=row.framing,
         payload=[archive_id, [{"Sha256": digest}], filename, 0, 1],
-        policy=_POLICY,
+        policy=policy,
     )
-    return pointer.with_id(archive_id)

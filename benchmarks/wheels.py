@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from benchmarks.measure import warn
 from wheelferry.pack.writer import SourceFile
 
 # The restored set: about 9,000 files and 170 MB.
@@ -48,6 +49,7 @@ def fetch(names: Sequence[str], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     missing = [name for name in names if not _find(name, folder)]
     if missing:
+        warn(f"fetching {len(missing)} wheels from the package index, into {folder}")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--only-binary", ":all:", "--dest", str(folder), *missing]
         subprocess.run(command, check=True)

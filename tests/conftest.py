@@ -10,7 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.support import gitlab, pythons, uvs
+from tests.support import gitlab, promtool, pythons, uvs
 from tests.support.git import make_repository
 from tests.support.leftovers import nothing_left_running
 from tests.support.packages import Packages, build_packages
@@ -53,6 +53,8 @@ def pytest_report_header() -> list[str]:
     lines.append(f"other Python: {others or 'none; ' + pythons.HOW_TO}")
     if not gitlab.PROGRAM.exists():
         lines.append(f"no gitlab-ci-local; {gitlab.HOW_TO}")
+    if promtool.find() is None:
+        lines.append(f"no promtool; {promtool.HOW_TO}")
     absent = [tool for tool in ("gcc", "git") if not shutil.which(tool)]
     if not pythons.this_python().has_headers:
         absent.append("python3-dev")

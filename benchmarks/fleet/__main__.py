@@ -21,8 +21,8 @@ from tests.support.uvs import installed_uv, load_uv
 
 _SCENARIOS = {scenario.name.lower(): scenario for scenario in Scenario}
 _PLACES = ("local", "nfs")
-_QUICK_WAYS = ("none", "rsync", "tar", "lock", "floor")
-_QUICK_SCENARIOS = ("warm", "joins", "added", "nothing")
+_QUICK_WAYS = ("none", "tar", "lock", "floor")
+_QUICK_SCENARIOS = ("warm", "joins", "nothing")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +84,7 @@ def measure(args: argparse.Namespace) -> Report:
     uv = load_uv(args.uv) if args.uv else installed_uv()
     ways = [BY_ID[each] for each in args.ways or (_QUICK_WAYS if is_quick else BY_ID)]
     samples: list[Sample] = []
+    failure: Exception | None = None
     try:
         for name in args.place:
             with _open_place(name, args, files=inputs.files, runners=runners) as place:
@@ -100,6 +101,11 @@ def measure(args: argparse.Namespace) -> Report:
                     samples.append(sample)  # noqa: PERF402 - to have them when it ends
     except KeyboardInterrupt:
         warn("interrupted: what is complete until here follows")
+    except Exception as exc:
+        if not samples:
+            raise
+        warn("failed: what is complete until here follows")
+        failure = exc
     conditions = f"{inputs.describe()}; uv {uv}."
     return Report(
         text=f"{conditions}\n\n{report.make_report(samples, args)}",
@@ -107,6 +113,7 @@ def measure(args: argparse.Namespace) -> Report:
             "conditions": conditions,
             "samples": [each.encode() for each in samples],
         },
+        failure=failure,
     )
 
 

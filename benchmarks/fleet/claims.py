@@ -177,7 +177,10 @@ def _one_of_fleet(
 ) -> Callable[[Case, Jobs], Finding]:
     def judge(case: Case, ours: Jobs) -> Finding:
         some = ours.total(what)
-        most = _need(case, Way.NO_SHARING).total(what)
+        none = _need(case, Way.NO_SHARING)
+        if none.runners != ours.runners:
+            raise Missing(f"{ours.runners} runners, and {none.runners} without sharing")
+        most = none.total(what)
         if some is None or not most:
             raise Missing("nothing to save here")
         met = some * ours.runners <= most * (1 + FLEET_MARGIN)

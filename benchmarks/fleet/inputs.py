@@ -155,7 +155,7 @@ def _fetch(wanted: Sequence[str], files: Path) -> None:
         not in have
     ]
     if missing:
-        warn(f"fetching {len(missing)} wheels")
+        warn(f"fetching {len(missing)} wheels from the package index, into {files}")
         download(files, "--only-binary=:all:", *missing, timeout_s=900)
 
 

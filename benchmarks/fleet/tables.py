@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from benchmarks.fleet import claims
 from benchmarks.fleet.group import NONE, Case, Jobs, Site, find_main, make_sites
@@ -13,7 +13,7 @@ from benchmarks.measure import MEGABYTE, spread, table
 _SHOWN_OPS = 3
 _READY = """\
 Time to ready (before `uv sync`, and that) as a multiple of another way's in the same
-round; median and range over rounds."""
+round; median and range over rounds. A dash stands for ways that had no round in common."""
 
 
 def render(samples: Sequence[Sample]) -> str:
@@ -60,13 +60,17 @@ def _times(case: Case, jobs: Jobs) -> str:
 
 
 def _describe(case: Case) -> str:
-    most = max(case.ways.values(), key=lambda jobs: len(jobs.samples))
-    rounds = len({sample.round for sample in most.samples})
-    jobs = round(len(most.samples) / rounds)
+    ways = case.ways.values()
+    rounds = [_rounds(jobs) for jobs in ways]
+    jobs = {way: len(jobs.samples) // _rounds(jobs) for way, jobs in case.ways.items()}
     text = (
-        f"{_count(rounds, 'round')} of {_count(jobs, 'job')} on "
-        f"{_count(most.runners, 'runner')}; counts are sums over the jobs of a round."
+        f"{_range(rounds, 'round')} of {_range(jobs.values(), 'job')} on "
+        f"{_count(max(jobs.runners for jobs in ways), 'runner')}; counts are sums over"
+        " the jobs of a round."
     )
+    if len(set(jobs.values())) > 1:
+        each = ", ".join(f"{way} {number}" for way, number in jobs.items())
+        text += f" **Not all rounds have as many jobs**: {each}."
     copied = [
         way
         for way, jobs in case.ways.items()
@@ -82,6 +86,10 @@ def _describe(case: Case) -> str:
     if not failures:
         return f"{text} No job failed."
     return f"{text} **Jobs failed**: {', '.join(failures)}; their rounds are left out."
+
+
+def _rounds(jobs: Jobs) -> int:
+    return len({sample.round for sample in jobs.samples})
 
 
 def _costs(case: Case, site: Site) -> str:
@@ -112,6 +120,12 @@ def _most(of: Callable[[Sample], int]) -> Callable[[Jobs], str]:
         return _number(max(map(of, jobs.good)) if jobs.good else None, MEGABYTE)
 
     return cell
+
+
+def _peak(jobs: Jobs) -> str:
+    """Return the largest process of a way; of one that runs nothing, a dash."""
+    most = max((job.peak_bytes for job in jobs.good), default=0)
+    return _number(most, MEGABYTE) if most else NONE
 
 
 def _index(jobs: Jobs) -> str:
@@ -153,7 +167,7 @@ _COLUMNS: Sequence[tuple[str, Callable[[Jobs], str]]] = (
     ("index, MB (requests)", _index),
     ("builds", _sum(lambda job: job.builds)),
     ("lock waits", _sum(lambda job: job.lock_waits)),
-    ("peak memory, MB", _most(lambda job: job.peak_bytes)),
+    ("peak memory, MB", _peak),
     ("share holds, MB", _most(lambda job: job.share_bytes)),
 )
 _NFS_COLUMNS: Sequence[tuple[str, Callable[[Jobs], str]]] = (
@@ -173,6 +187,11 @@ def _number(value: float | None, unit: float = 1) -> str:
         if scaled >= 100 or scaled == round(scaled)
         else f"{scaled:.1f}"
     )
+
+
+def _range(numbers: Collection[int], noun: str) -> str:
+    few, many = min(numbers), max(numbers)
+    return _count(many, noun) if few == many else f"{few} to {many} {noun}s"
 
 
 def _count(number: int, noun: str) -> str:

@@ -35,24 +35,25 @@ def main() -> None:
 def _run(
     call: Callable[[], object], profile: cProfile.Profile | None
 ) -> dict[str, float]:
-    before_s, began_s = _cpu_s(), time.perf_counter()
+    before_s, began_s = cpu_s(), time.perf_counter()
     if profile is None:
         call()
     else:
         profile.runcall(call)
     return {
         "elapsed_s": time.perf_counter() - began_s,
-        "cpu_s": _cpu_s() - before_s,
-        "peak_bytes": _peak_bytes(),
+        "cpu_s": cpu_s() - before_s,
+        "peak_bytes": peak_bytes(),
     }
 
 
-def _cpu_s() -> float:
+def cpu_s() -> float:
+    """Return the CPU time of this process, and of its children that have ended."""
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, who))
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Return the peak of this process; `ru_maxrss` has its parent's in it."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) << 10

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import msgpack
 
+from benchmarks.compacted import compact_all
 from benchmarks.measure import MEGABYTE
 from benchmarks.steps import OURS, Group
 from tests.support.records import digest_of, make_record
 from wheelferry.disk import Disk
 from wheelferry.pack import zstd
-from wheelferry.store.compaction import SegmentFacts, merge, plan_merge
 from wheelferry.store.create import create_store
 from wheelferry.store.posix import PosixStore
 from wheelferry.store.record import Record, SegmentId
@@ -56,30 +56,9 @@ def prepare(folder: Path, records: int, _wheels: Path) -> None:
 def _merge_all(folder: Path) -> None:
     """Make a store of the same catalog, as if it had been compacted all the time."""
     create_store(folder / "merged", disk=Disk(), now_s=0)
-    catalog: dict[SegmentId, tuple[SegmentFacts, bytes]] = {}
-    for path in _segments(folder / "store/catalog"):
-        _add(catalog, path.read_bytes())
-        while chosen := plan_merge([facts for facts, _ in catalog.values()]):
-            inputs = {name: catalog.pop(name)[1] for name in chosen}
-            _add(catalog, merge(inputs, dead=(), standing=()))
-    for name, (_, data) in catalog.items():
-        (folder / f"merged/catalog/{name}.seg").write_bytes(data)
-
-
-def _add(catalog: dict[SegmentId, tuple[SegmentFacts, bytes]], data: bytes) -> None:
-    name = SegmentId(digest_of(data))
-    footer = read_footer(data, segment=name)
-    facts = SegmentFacts(
-        segment=name,
-        records=footer.record_count,
-        dead=0,
-        raw_bytes=footer.raw_bytes,
-        tombstones=0,
-        buried_in=0,
-        evicted=0,
-        is_free=True,
-    )
-    catalog[name] = facts, data
+    segments = (path.read_bytes() for path in _segments(folder / "store/catalog"))
+    for data in compact_all(segments):
+        (folder / f"merged/catalog/{digest_of(data)}.seg").write_bytes(data)
 
 
 def _write_segment(directory: Path, choose: random.Random, records: int) -> None:

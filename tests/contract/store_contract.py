@@ -12,14 +12,17 @@ import pytest
 
 from tests.support.records import digest_of, make_record
 from wheelferry.errors import ObjectCorrupt, RecordMalformed, StoreNotInitialised
-from wheelferry.store.base import PutOutcome, Store, Trashed
+from wheelferry.store.base import PutOutcome, Quarantined, Store, Trashed
+from wheelferry.store.layout import NEW_USAGE, OLD_USAGE, mark_usage, usage_mark
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import decode_segment, encode_segment
+from wheelferry.store.usage import Usage
 
 NewStore: TypeAlias = Callable[[str], Store]
 
 DATA = bytes(range(256)) * 9000
 DIGEST = digest_of(DATA)
+NAME = f"r1.{'0' * 16}"
 
 
 def chunks(data: bytes = DATA) -> Iterator[bytes]:
@@ -230,19 +233,78 @@ class StoreContract:
         assert len(store.list_segments()) == 1
 
     def test_usage_is_seen_by_others_with_its_time(self, new_store):
-        """What a runner says it holds is read by all, with what it held before."""
-        first, second = Digest("1" * 64), Digest("2" * 64)
+        """What a runner says is read by all, as it was said."""
+        packs = Digest("1" * 64), Digest("2" * 64)
+        usage = Usage(
+            held=packs, before=((7, (DIGEST,)),), figures=b"f", replaces=("r1.x",)
+        )
+        new_store("r1").write_usage(NAME, usage)
+        (file,) = new_store("r2").read_usage()
+
+        assert (file.name, file.usage) == (NAME, usage)
+        assert 0 < file.written_s <= file.named_s
+
+    def test_usage_is_written_once(self, new_store):
+        """A runner that was killed writes it again, and nothing is changed."""
         store = new_store("r1")
-        store.write_usage([first, second])
-        ((runner, written_s, usage),) = new_store("r2").read_usage()
-        assert usage.held == (first, second)
+        store.write_usage(NAME, Usage(held=(DIGEST,)))
+        store.write_usage(NAME, Usage(held=()))
 
-        new_store("r1").write_usage([second])
-        ((again, later_s, usage),) = store.read_usage()
+        (file,) = store.read_usage()
+        assert file.usage.held == (DIGEST,)
 
-        assert (again, usage.held) == (runner, (second,))
-        assert usage.before == ((written_s, (first,)),)
-        assert later_s >= written_s
+    def test_usage_is_claimed_by_one_and_counts_until_it_is_removed(self, new_store):
+        """The other finds it gone; its time stays what it was."""
+        store, other = new_store("r1"), new_store("r2")
+        store.write_usage(NAME, Usage(held=(DIGEST,)))
+        (before,) = store.read_usage()
+        claimed = store.claim_usage(NAME)
+
+        assert claimed is not None
+        assert (claimed.written_s, claimed.usage) == (before.written_s, before.usage)
+        assert claimed.name.startswith("r1.")
+        assert usage_mark(claimed.name) == OLD_USAGE
+        assert other.claim_usage(NAME) is None
+        assert list(other.read_usage()) == [claimed]
+        assert other.remove_usage(claimed.name)
+        assert not store.remove_usage(claimed.name)
+        assert list(store.read_usage()) == []
+
+    def test_usage_can_be_claimed_by_its_runners_name(self, new_store):
+        """Of what stands under a name: that which nobody writes, or has claimed."""
+        store, other = new_store("r1"), new_store("r2")
+        new = mark_usage(NAME, NEW_USAGE)
+        mine, theirs = (f"{runner}.{'1' * 16}" for runner in ("r1", "r1.b"))
+        for name in (new, mine, theirs):
+            store.write_usage(name, Usage(held=(DIGEST,)))
+        assert other.list_usage("r1") == [mine]
+        assert other.list_usage("r") == []
+
+        (before,) = (file for file in store.read_usage() if file.name == new)
+        assert store.release_usage(new)
+        assert not store.release_usage(new)
+        assert other.list_usage("r1") == [NAME, mine]
+        (after,) = (file for file in store.read_usage() if file.name == NAME)
+        assert (after.written_s, after.usage) == (before.written_s, before.usage)
+
+        other.claim_usage(NAME)
+        assert other.list_usage("r1") == [mine]
+
+    def test_usage_that_is_renamed_while_all_is_read_is_read(self, new_store):
+        """Claimed before its turn, it is read all the same; released after it, once."""
+        store, other = new_store("r1"), new_store("r2")
+        packs = [Digest(digit * 64) for digit in "123"]
+        names = [f"r1.{digit * 16}" for digit in "123"]
+        names[0] = mark_usage(names[0], NEW_USAGE)
+        for name, pack in zip(names, packs, strict=True):
+            store.write_usage(name, Usage(held=(pack,)))
+        reading = store.read_usage()
+        read = [next(reading)]
+        other.release_usage(names[0])
+        other.claim_usage(names[2])
+        read += reading
+
+        assert sorted(file.usage.held for file in read) == [(pack,) for pack in packs]
 
     def test_survey_looks_and_leaves_nothing(self, store: Store) -> None:
         """It tells of room, writes only if it is to, and no object or segment comes."""
@@ -359,6 +421,78 @@ class StoreContract:
             lambda: store.recover_object(trashed),
             lambda: store.purge_object(trashed),
             lambda: store.remove_segment(SegmentId(bad)),
+        ):
+            with pytest.raises(RecordMalformed):
+                call()
+
+    def test_quarantined_object_is_missing_and_can_be_put_again(self, new_store):
+        """For everyone; what was moved aside is listed until it is purged."""
+        store, other = new_store("r1"), new_store("r2")
+        self.put(store)
+        self.damage(store, DIGEST, b"damaged")
+
+        assert store.quarantine_object(DIGEST, at_s=5, reason="{}")
+        assert not other.quarantine_object(DIGEST, at_s=6, reason="{}")
+        assert other.object_size(DIGEST) is None
+        assert other.open_object(DIGEST) is None
+        assert other.look_again([DIGEST]) == [DIGEST]
+        (item,) = other.list_quarantine()
+        assert item == Quarantined(DIGEST, 5, len(b"damaged"), False)
+        assert self.put(other) is PutOutcome.COMMITTED
+        assert store.look_again([DIGEST]) == []
+        assert list(store.list_foreign()) == []
+        assert store.purge_quarantined(item)
+        assert not other.purge_quarantined(item)
+        assert store.list_quarantine() == []
+        assert store.look_again([DIGEST]) == []
+
+    def test_object_that_has_its_bytes_is_not_quarantined(self, store):
+        """Whatever somebody has read a moment ago."""
+        self.put(store)
+
+        assert not store.quarantine_object(DIGEST, at_s=5, reason="{}")
+        assert store.list_quarantine() == []
+        with store.open_object(DIGEST) as stream:
+            assert stream.read() == DATA
+
+    def test_missing_object_is_not_quarantined(self, store):
+        """Another host was faster."""
+        assert not store.quarantine_object(DIGEST, at_s=5, reason="{}")
+        assert not store.quarantine_segment(SegmentId(DIGEST), at_s=5, reason="{}")
+        assert store.list_quarantine() == []
+
+    def test_segment_that_can_be_read_is_not_quarantined(self, store):
+        """It stays in the catalog."""
+        segment = store.commit_segment(encode_segment([], runner="r1", created_s=1))
+
+        assert not store.quarantine_segment(segment, at_s=5, reason="{}")
+        assert store.list_segments() == {segment}
+        assert store.list_quarantine() == []
+
+    def test_nothing_is_left_over_by_whoever_finishes(self, store):
+        """What was committed is no temporary file."""
+        self.put(store)
+        store.commit_segment(encode_segment([], runner="r1", created_s=1))
+
+        assert list(store.list_leftovers()) == []
+        assert not store.remove_leftover(f"staging/r1/{'ab' * 16}.tmp")
+
+    @pytest.mark.parametrize(
+        "name",
+        ["wheelferry.json", f"staging/../{'ab' * 16}.tmp", f"staging/r1/{DIGEST}", ""],
+    )
+    def test_what_is_no_leftover_is_not_removed(self, store, name):
+        """Whatever a caller was told."""
+        with pytest.raises(RecordMalformed):
+            store.remove_leftover(name)
+
+    def test_quarantine_takes_no_name_from_elsewhere(self, store):
+        """As a removal."""
+        bad = "../wheelferry.json"
+        for call in (
+            lambda: store.quarantine_object(Digest(bad), at_s=1, reason=""),
+            lambda: store.quarantine_segment(SegmentId(bad), at_s=1, reason=""),
+            lambda: store.purge_quarantined(Quarantined(bad, 1, 1, False)),
         ):
             with pytest.raises(RecordMalformed):
                 call()

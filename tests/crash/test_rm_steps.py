@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cachetree import make_cache, make_files, plan
-from tests.support.courses import Course, Gate, all_courses, some_courses
+from tests.support.courses import Course, Gate, some_courses
 from tests.support.memory_store import MemoryStore
 from tests.support.stepping import DAY_S, collect, promote, tiers_of
 from wheelferry.ops.gc_plan import Budget
@@ -22,7 +22,7 @@ SECOND = plan("pure-wheel", files=FILES)
 
 RM = ("commit_segment", "discard_object", "purge_object", "list_segments")
 PROMOTER = ("put_object", "commit_segment", "look_again")
-GC = ("list_segments", "list_trash", "recover_object")
+GC = ("list_segments", "list_dated", "list_trash", "recover_object", "discard_object")
 
 
 def rm(root: Path, store: Store, runner: str) -> None:
@@ -77,21 +77,25 @@ def is_gone(root: Path, store: MemoryStore) -> bool:
 
 
 def test_rm_beside_a_gc(root: Path, origin: MemoryStore) -> None:
-    """A gc that finds the pack in the trash, and records that name it, brings it back."""
-    recovered = 0
-    for course in all_courses():
+    """One that finds the pack in the trash, and records that name it, leaves it there."""
+    saw = 0
+    for course in some_courses(120, seed=2):
         store = copy.deepcopy(origin)
         run(root, store, course, "gc", "rm")
-        recovered += "gc recover_object" in course.log
+        at = course.log.index("gc list_trash")
+        saw += course.log[at - 1 :].count("rm purge_object") and (
+            "rm discard_object" in course.log[:at]
+        )
 
+        assert "gc recover_object" not in course.log
         assert is_gone(root, store), course.log
-    assert recovered
+    assert saw
 
 
 def test_rm_beside_a_promoter_that_is_late(root: Path, origin: MemoryStore) -> None:
     """What rm does not see any more, the next gc takes."""
     late = 0
-    for course in some_courses(150):
+    for course in some_courses(50):
         store = copy.deepcopy(origin)
         run(root, store, course, "rm", "second")
         late += bool(store.objects)
@@ -103,7 +107,7 @@ def test_rm_beside_a_promoter_that_is_late(root: Path, origin: MemoryStore) -> N
 
 def test_rm_beside_a_promoter_and_a_gc(root: Path, origin: MemoryStore) -> None:
     """In any order."""
-    for course in some_courses(100, seed=3):
+    for course in some_courses(50, seed=3):
         store = copy.deepcopy(origin)
         run(root, store, course, "rm", "second", "gc")
         settle(root, store)

@@ -225,6 +225,31 @@ def test_metrics_port_is_opened_while_it_is_configured(
     assert path not in installed(tmp_path)
 
 
+def test_textfile_needs_a_directory_that_its_user_can_write(
+    run: Run, tmp_path: Path, config: Path
+) -> None:
+    """That is told before; then it is opened, for the daemon alone."""
+    directory = tmp_path / "text"
+    config.write_text(
+        f"{config.read_text()}[daemon]\ntextfile = '{directory}/wf.prom'\n"
+    )
+
+    done = run("install")
+    assert (done.returncode, f"cannot write to {directory}" in done.stderr) == (
+        41,
+        True,
+    )
+    directory.mkdir()
+    assert run("install").returncode == 0
+    _, drop_in = installed(tmp_path).values()
+    assert f'ReadWritePaths="{directory}"\n' in drop_in
+    assert run("install", "--pull-timer", "--name", "nightly").returncode == 0
+    texts = installed(tmp_path).items()
+    assert [path for path, text in texts if str(directory) in text] == [
+        f"wheelferry@{ME}.service.d/10-wheelferry.conf"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [

@@ -56,7 +56,7 @@ def configure(cache: Path, **environ: str) -> Config:
 
 
 def run_job(cache: Path) -> tuple[int, dict[str, object]]:
-    """Trim as the daemon does; return the exit code and the last line."""
+    """Trim as the daemon does; return the exit code and the summary."""
     config = configure(cache, WHEELFERRY_TRIM_MAX_SIZE="1K")
     done = subprocess.run(
         [sys.executable, "-m", "wheelferry.cli.job", "trim"],
@@ -66,7 +66,9 @@ def run_job(cache: Path) -> tuple[int, dict[str, object]]:
         check=False,
     )
     assert done.stderr == b""
-    return done.returncode, json.loads(done.stdout.splitlines()[-1])
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    (summary,) = (line for line in lines if line["type"] == "summary")
+    return done.returncode, summary
 
 
 def test_plan_is_a_table_and_changes_nothing(run: Run, cache: Path) -> None:

@@ -171,6 +171,7 @@ def test_system_file_is_final_for_protected(
         "TASK": "pull",
         "POLICY": "never",
         "PORT": "666",
+        "FILE": "/evil.prom",
     }[option.kind.metavar]
     toml = f'["{theirs}"]' if option.kind.is_list else f'"{theirs}"'
     named = tmp_path / "named.toml"

@@ -17,6 +17,7 @@ from wheelferry.daemon.account import (
     LOCK,
     Account,
     Carried,
+    Removed,
     TaskAccount,
     read_account,
     take_daemon_lock,
@@ -30,6 +31,8 @@ from wheelferry.disk import Disk
 from wheelferry.disk.lock import try_lock
 from wheelferry.errors import CacheError, DaemonRunning
 from wheelferry.events import Event, Level
+from wheelferry.ops.figures import Sums
+from wheelferry.ops.metrics import Known
 
 ACCOUNT = Account(
     pid=42,
@@ -37,10 +40,13 @@ ACCOUNT = Account(
     started_s=1_000_000.0,
     cache="/cache",
     store="/store",
+    runner="r1",
     watching="inotify",
     watches=3,
     tasks={"promote": TaskAccount(last_s=1_000_100.0, last_did="promoted 1")},
     carried={"promote": Carried(entries=1, size_bytes=1000)},
+    removed={"gc": Removed(number=2, size_bytes=3000, excess_bytes=0)},
+    known=Known(packs=4, sums=Sums(pulls=5)),
 )
 
 
@@ -267,6 +273,31 @@ def test_what_runs_carried_adds_up(talk) -> None:
     carried = talk.update().carried
     assert carried == {"promote": Carried(3, 30), "pull": Carried(1, 7)}
     assert talk.reporter.account.carried == carried
+
+
+def test_what_runs_removed_adds_up_and_the_excess_is_the_last(talk) -> None:
+    """A run that failed does not know what is left."""
+    assert talk.update().removed == {"gc": Removed(), "trim": Removed()}
+    talk.reporter.ended(
+        Task.GC, Result(did="1", entries=1, size_bytes=10, excess_bytes=5)
+    )
+    talk.reporter.ended(Task.GC, Result(error="full", entries=2, size_bytes=20))
+    talk.reporter.ended(Task.TRIM, Result(text="nothing"))
+    removed = {"gc": Removed(3, 30, 5), "trim": Removed(0, 0, 0)}
+    assert talk.update().removed == removed
+    encoded = encode_daemon(talk.reporter.account)
+    assert encoded is not None
+    assert encoded["removed"] == {
+        "gc": {"number": 3, "size_bytes": 30, "excess_bytes": 5},
+        "trim": {"number": 0, "size_bytes": 0, "excess_bytes": 0},
+    }
+
+
+def test_what_a_run_knows_is_kept_until_another_knows_better(talk) -> None:
+    """One that failed before it could look says nothing."""
+    talk.reporter.ended(Task.PULL, Result(known=Known(packs=7)))
+    talk.reporter.ended(Task.PROMOTE, Result(error="away"))
+    assert talk.update().known == Known(packs=7)
 
 
 def test_failure_is_logged_once_and_its_end_too(talk) -> None:

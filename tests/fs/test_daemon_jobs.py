@@ -1,5 +1,6 @@
 """A run of a task as a process: its words, its end, and what the daemon makes of both."""
 
+import json
 import os
 import select
 import signal
@@ -13,9 +14,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemons import eventually
-from wheelferry.daemon.jobs import END_S, STUCK_S, Job, Result, Warned
+from wheelferry.daemon.jobs import (
+    END_S,
+    STUCK_S,
+    Job,
+    Result,
+    Warned,
+    find_excess,
+)
 from wheelferry.daemon.schedule import Task
 from wheelferry.events import Level
+from wheelferry.ops.figures import Sums
+from wheelferry.ops.metrics import Known, encode_known
 
 LONG_S = 20.0
 
@@ -85,6 +95,31 @@ def test_trim_counts_what_it_removed(new_job) -> None:
     assert run(new_job(says(summary), task=Task.TRIM))[0] == Result(
         did="gone", text="gone", entries=2, size_bytes=9
     )
+
+
+@pytest.mark.parametrize(
+    ("task", "summary", "excess_bytes"),
+    [
+        (Task.GC, {"over_bytes": 3, "short_bytes": 4}, 7),
+        (Task.GC, {}, 0),
+        (Task.TRIM, {"cache_bytes": 90, "freed_bytes": 10, "max_bytes": 70}, 10),
+        (Task.TRIM, {"cache_bytes": 90, "freed_bytes": 30, "max_bytes": 70}, 0),
+        (Task.TRIM, {}, 0),
+        (Task.PULL, {"over_bytes": 3}, 0),
+    ],
+)
+def test_what_is_left_beyond_a_budget_is_found(
+    task: Task, summary: dict[str, int], excess_bytes: int
+) -> None:
+    """By what gc says of the store, and trim of the cache."""
+    assert find_excess(task, summary) == excess_bytes
+
+
+def test_run_tells_what_the_runner_knows(new_job) -> None:
+    """In a line of its own, after the summary."""
+    known = Known(packs=3, sums=Sums(pulls=1))
+    line = json.dumps({"type": "known", "known": encode_known(known)})
+    assert run(new_job(says(SUMMARY, line)))[0].known == known
 
 
 def test_more_words_follow_the_task(new_job) -> None:

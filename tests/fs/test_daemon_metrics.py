@@ -4,12 +4,14 @@ import json
 import socket
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.cachetree import make_cache, plan
 from tests.support.daemons import RunningDaemon, eventually
+from tests.support.scrapes import read_samples
 from tests.support.tiers import make_store
 from wheelferry import __version__
 
@@ -47,13 +49,14 @@ class Scraped:
         self.daemon.wait_said("taken over", times=before + 1)
 
     def scrape(self, port: int) -> dict[str, float]:
-        """Return all figures by name and labels, once the daemon listens there."""
+        """Return all figures by name and labels, once the daemon listens there.
+
+        But for the label of the runner, which all have.
+        """
         eventually(lambda: listens(port), what=self.daemon.said)
         url = f"http://127.0.0.1:{port}/metrics"
         with urllib.request.urlopen(url, timeout=20) as answer:
-            lines = answer.read().decode().splitlines()
-        pairs = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
-        return {name: float(value) for name, value in pairs}
+            return read_samples(answer.read().decode(), runner="uv")
 
 
 def free_ports(number: int) -> list[int]:
@@ -74,7 +77,10 @@ def listens(port: int) -> bool:
 
 def listening(pid: int) -> list[str]:
     """Return the addresses on which a process listens for TCP, as the kernel has them."""
-    links = {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
+    links = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            links.add(str(path.readlink()))
     found = []
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]:
@@ -106,8 +112,8 @@ def test_figures_are_those_of_the_daemon(scraped: Scraped) -> None:
     assert found["wheelferry_daemon_start_time_seconds"] == account.started_s
     assert found["wheelferry_degraded"] == 0
     assert found["wheelferry_inotify_watches"] == account.watches > 0
-    assert found['wheelferry_carried_entries_total{task="promote"}'] == 2
-    written = found['wheelferry_carried_bytes_total{task="promote"}']
+    assert found["wheelferry_promoted_entries_total"] == 2
+    written = found["wheelferry_promoted_bytes_total"]
     packs = list((daemon.cache.parent / "store").glob("objects/*/*"))
     assert written == sum(path.stat().st_size for path in packs) > 0
     for task in ("promote", "pull"):
@@ -194,3 +200,18 @@ def _carried(daemon: RunningDaemon) -> dict[str, dict[str, int]]:
     found = json.loads((daemon.state / "daemon.json").read_text())["carried"]
     assert isinstance(found, dict)
     return found
+
+
+def test_what_the_store_holds_is_known_from_the_runs(scraped: Scraped) -> None:
+    """As the runner's view has it, and by what runs said; nothing asks the store for it."""
+    daemon, (port, _) = scraped.daemon, scraped.ports
+    make_cache(daemon.cache, [plan("one"), plan("two")])
+    daemon.wait_said("promoted 2 of 2")
+    daemon.wait_idle()
+    eventually(lambda: scraped.scrape(port).get("wheelferry_store_entries") == 2)
+    found = scraped.scrape(port)
+    packs = list((daemon.cache.parent / "store").glob("objects/*/*"))
+    assert found["wheelferry_store_packs"] == len(packs)
+    assert found["wheelferry_store_bytes"] == sum(p.stat().st_size for p in packs)
+    assert found["wheelferry_store_segments"] == 1
+    assert "wheelferry_store_max_bytes" not in found

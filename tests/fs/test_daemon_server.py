@@ -31,7 +31,14 @@ class Loop:
         self.events: list[Event] = []
         self.selector = selectors.DefaultSelector()
         self.reporter = Reporter(
-            Account(pid=1, version="1.2.3", started_s=0.0, cache="/c", store="/s"),
+            Account(
+                pid=1,
+                version="1.2.3",
+                started_s=0.0,
+                cache="/c",
+                store="/s",
+                runner="r1",
+            ),
             state=state,
             disk=Disk(),
             emit=self.events.append,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cachetree import make_cache, make_files, plan
+from tests.support.cachetree import formats_of, make_cache, make_files, plan
 from tests.support.disks import CountingDisk
 from tests.support.removing import DAY_S, age, collect, look, trash
 from tests.support.soundness import findings, objects
@@ -135,7 +135,11 @@ def test_a_runner_that_slept_through_removal_and_compaction_leaves_it(
 
 
 def test_what_came_back_by_rename_is_young_after_a_merge_too(ferry: Ferry) -> None:
-    """Its object is old, and a merge forgets when it was promoted again."""
+    """Its object is old, and a merge forgets when it was promoted again.
+
+    Its runner says so at once, though it has said today what it held.
+    """
+    ferry.pull(formats_of([plan("pure-wheel")]))
     use(ferry)
     assert ferry.promote().packs_shared == 1
     forget_promotions(ferry)

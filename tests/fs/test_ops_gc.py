@@ -75,6 +75,17 @@ def test_gc_keeps_what_a_runner_holds(ferry: Ferry, tmp_path: Path) -> None:
     assert len(look(ferry, max_age_s=90 * DAY_S).victims) == 2
 
 
+@pytest.mark.parametrize("years", [-10, 10])
+def test_ages_are_by_the_clock_of_the_server(ferry: Ferry, years: int) -> None:
+    """Whatever this host's says."""
+    with ferry.open() as tiers:
+        wrong_s = tiers.now() + years * 365 * DAY_S
+        content = find_content(tiers._replace(now=lambda: wrong_s))
+
+    found = plan_gc(content, Budget(max_age_s=90 * DAY_S))
+    assert [victim.subject for victim in found.victims] == ["old-wheel 1.0"]
+
+
 def test_gc_takes_the_least_recently_needed_for_the_size(ferry: Ferry) -> None:
     """And nothing that is not beyond it."""
     total = sum(map(len, objects(ferry.store).values()))

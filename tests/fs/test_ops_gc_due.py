@@ -144,8 +144,8 @@ def test_trash_that_has_to_stay_is_no_reason_for_ever(ferry: Ferry) -> None:
 
 def test_a_look_that_found_something_is_none_in_vain(ferry: Ferry) -> None:
     """There may be more to do at once."""
-    assert not look_all(ferry, max_bytes=1).is_empty
     claim(ferry, 1)
+    assert not look_all(ferry, max_bytes=1).is_empty
 
     assert due(ferry, max_bytes=1)
 
@@ -169,6 +169,9 @@ def test_daemon_with_a_budget_keeps_to_it(ferry: Ferry) -> None:
     assert account is not None
     assert "removed 2 objects" in account.tasks["gc"].last_did
     assert set(account.carried) == {"promote", "pull"}
+    assert account.removed["gc"].number == 2
+    assert account.removed["gc"].size_bytes > 0
+    assert account.removed["gc"].excess_bytes == 0
 
 
 def test_daemon_without_a_budget_removes_nothing(ferry: Ferry) -> None:

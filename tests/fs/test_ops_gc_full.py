@@ -1,5 +1,7 @@
 """gc on a share that has no room for anything: it makes some."""
 
+import itertools
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -7,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.cachetree import few, formats_of, make_cache
-from tests.support.disks import FullDisk
+from tests.support.disks import Died, FullDisk, Step
 from tests.support.forge import add_segment
 from tests.support.records import make_record
 from tests.support.removing import age, age_trash, collect, trash
-from tests.support.soundness import damage, objects, staged_in
+from tests.support.soundness import CacheJudge, damage, objects, staged_in
 from tests.support.tiers import Ferry, make_store
 from wheelferry.errors import StoreFull
 from wheelferry.events import Event, Level
@@ -85,6 +87,49 @@ def test_a_share_that_stays_full_is_an_error_and_has_lost_only_victims(
     assert staged_in(ferry.store) == []
     again = collect(ferry, max_age_s=90 * DAY_S)
     assert again.stopped_by is None
+
+
+class DyingFullDisk(FullDisk):
+    """One whose process is killed before a step."""
+
+    def __init__(self, last_step: int) -> None:
+        super().__init__(1)
+        self._last_step = last_step
+
+    def before(self, step: Step) -> None:
+        if self.steps > self._last_step:
+            raise Died
+        super().before(step)
+
+
+def test_gc_killed_on_a_full_share_has_lost_only_victims(
+    ferry: Ferry, tmp_path: Path
+) -> None:
+    """After whichever step: others pull what is there, and the next gc does the rest."""
+    formats, origin = formats_of(few()), ferry.store.with_name("origin")
+    ferry.store.rename(origin)
+    misses = set()
+    for step in itertools.count(2):  # the view has its folder
+        shutil.rmtree(ferry.store, ignore_errors=True)
+        shutil.copytree(origin, ferry.store)
+        gc = Ferry(cache=tmp_path / f"gc{step}", store=ferry.store)
+        try:
+            collect(gc, DyingFullDisk(step), max_age_s=90 * DAY_S)
+        except Died:
+            pass
+        else:
+            break
+        other = Ferry(cache=tmp_path / f"o{step}", store=ferry.store, runner="other")
+        misses.add(len(other.pull(formats).failed))
+        assert CacheJudge(few()).wrong(other.cache) == [], step
+        for path in ferry.store.glob("usage/*"):
+            path.unlink()
+        for _ in range(2):
+            assert collect(gc, max_age_s=90 * DAY_S).stopped_by is None
+            age_trash(ferry.store, 2)
+        assert (objects(ferry.store), trash(ferry.store)) == ({}, []), step
+        assert damage(ferry.store) == [], step
+    assert misses == {0, 1, 2}
 
 
 def test_next_gc_after_that_finds_its_grace(ferry: Ferry) -> None:

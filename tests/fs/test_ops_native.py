@@ -193,7 +193,7 @@ def test_package_is_told_what_its_build_needs(
         (old, "not-for-this-machine", TOO_NEW),
         (new, "fetch", ""),
     ):
-        runner = ferry(tmp_path, machine.distribution, machine)
+        runner = ferry(tmp_path, f"r{machine.libc_version[1]}", machine)
         with runner.open() as tiers:
             target = needing_built(machine)
             planned = plan_pull(tiers, runner.rules, FORMATS, target=target)
@@ -252,7 +252,7 @@ def test_policy_decides(
     built = native(old, "GLIBC_2.34")
     ferry(tmp_path, "a", old, built, plan("pure", Kind.GIT)).promote()
     runners = [
-        ferry(tmp_path, f"{m.distribution}", m, native=policy) for m in (old, new)
+        ferry(tmp_path, f"r{m.libc_version[1]}", m, native=policy) for m in (old, new)
     ]
 
     same, other = map(pulled, runners)

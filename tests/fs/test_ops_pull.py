@@ -24,6 +24,7 @@ from wheelferry.disk import try_lock
 from wheelferry.disk.clock import Deadline
 from wheelferry.errors import CacheLocked, DeadlinePassed, StoreError, StoreUnavailable
 from wheelferry.events import Event, Level
+from wheelferry.ops.handover import new_name
 from wheelferry.ops.pull import Limits, PullReport, apply_pull, plan_pull
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.target import Target
@@ -34,6 +35,7 @@ from wheelferry.store.base import Store
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
 from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.usage import Usage
 from wheelferry.store.view import View
 from wheelferry.uvcache.entry import Hash
 
@@ -526,8 +528,8 @@ class Noted:
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
 
-    def write_usage(self, held: object) -> None:
-        del held
+    def write_usage(self, name: str, usage: object) -> None:
+        del name, usage
         (self._state / "usage-written").touch()
 
 
@@ -548,15 +550,16 @@ def test_pull_for_a_job_notes_all_that_the_cache_holds(b: Ferry) -> None:
         )
         assert [record.name for record in planned.held] == ["pure-wheel"]
         apply_pull(tiers, planned)
-        ((_, _, usage),) = tiers.store.read_usage()
-    assert (len(usage.held), usage.before) == (2, ())
+        (file,) = tiers.store.read_usage()
+    assert (len(file.usage.held), file.usage.before) == (2, ())
 
 
 def test_budget_goes_to_what_was_used_last(b: Ferry) -> None:
     """Where nothing says what is needed; what a project needs keeps the usual order."""
     other = Ferry(cache=b.cache.with_name("other"), store=b.store, runner="r3")
     with other.open() as tiers:
-        tiers.store.write_usage([pack_of(b.store, "built")])
+        used = Usage(held=(pack_of(b.store, "built"),))
+        tiers.store.write_usage(new_name("r3"), used)
     limits = Limits(max_bytes=max(map(len, objects(b.store).values())))
     with b.open() as tiers:
         planned = plan_pull(tiers, Rules(), FORMATS, limits)

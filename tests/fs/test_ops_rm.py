@@ -137,7 +137,7 @@ def test_gc_takes_what_a_late_promoter_put_back(ferry: Ferry) -> None:
 
 
 def test_rm_finds_what_was_put_back_while_it_ran(ferry: Ferry) -> None:
-    """A gc brings the pack back between discard and purge, since records name it still."""
+    """Someone brings the pack back between discard and purge, since records name it."""
 
     class Meddled:
         def __init__(self, store: Store) -> None:

@@ -2,13 +2,15 @@
 
 import io
 import json
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
 
-from tests.support.cachetree import few, make_cache
+from tests.support.cachetree import few, make_cache, plan
 from tests.support.forge import (
     add_object,
     add_segment,
@@ -18,6 +20,7 @@ from tests.support.forge import (
     read_only_segment,
     replace_records,
 )
+from tests.support.removing import collect
 from tests.support.soundness import objects
 from tests.support.tiers import Ferry, make_store
 from wheelferry.cli.failure import run_guarded
@@ -27,6 +30,7 @@ from wheelferry.errors import StoreSilent
 from wheelferry.events import Event, discard
 from wheelferry.ops.finding import Severity
 from wheelferry.ops.verify import verify_store
+from wheelferry.ops.verify_read import JOBS
 from wheelferry.store.posix import PosixStore
 from wheelferry.store.reading import Reads
 from wheelferry.store.record import Digest, SegmentId
@@ -231,8 +235,29 @@ def orphan(store: Path) -> Expected:
 
 
 def leftover_in_staging(store: Path) -> Expected:
-    (store / "staging/r1" / f"{'ab' * 16}.tmp").write_bytes(b"half a pa")
-    return []
+    """One that is being written is none."""
+    staged = store / "staging/r1" / f"{'ab' * 16}.tmp"
+    for path, age_s in ((staged, 25 * 3600), (staged.with_stem("cd" * 16), 3600)):
+        path.write_bytes(b"half a pa")
+        then_s = path.stat().st_mtime - age_s
+        os.utime(path, (then_s, then_s))
+    return [("info", "staging-leftover", str(staged.relative_to(store)))]
+
+
+def foreign_file_in_staging(store: Path) -> Expected:
+    (store / "staging/r1/notes").write_text("mine")
+    (store / "staging/-x").mkdir()
+    (store / "staging/elsewhere").symlink_to(store.parent)
+    return [
+        ("warning", "foreign-file", "staging/-x"),
+        ("warning", "foreign-file", "staging/elsewhere"),
+        ("warning", "foreign-file", "staging/r1/notes"),
+    ]
+
+
+def foreign_file_in_quarantine(store: Path) -> Expected:
+    (store / "quarantine/notes").write_text("mine")
+    return [("warning", "foreign-file", "quarantine/notes")]
 
 
 def foreign_file_at_the_top(store: Path) -> Expected:
@@ -266,8 +291,8 @@ def directory_in_the_place_of_an_object(store: Path) -> Expected:
 
 def link_in_the_place_of_an_object(store: Path) -> Expected:
     digest, path, _ = first_object(store)
-    path.rename(store / "staging/elsewhere")
-    path.symlink_to(store / "staging/elsewhere")
+    path.rename(store.parent / "elsewhere")
+    path.symlink_to(store.parent / "elsewhere")
     return [
         ("warning", "foreign-file", str(path.relative_to(store))),
         ("error", "object-missing", digest),
@@ -303,6 +328,8 @@ SEEDS = [
     removed_record_and_its_pack,
     orphan,
     leftover_in_staging,
+    foreign_file_in_staging,
+    foreign_file_in_quarantine,
     foreign_file_at_the_top,
     foreign_file_among_objects,
     foreign_file_in_the_catalog,
@@ -464,3 +491,74 @@ def test_damage_that_the_second_read_does_not_find(store: Path) -> None:
         "read-unstable",
         digest,
     )
+
+
+class Meanwhile(PosixStore):
+    """A store in which others do something after the catalog was read."""
+
+    def __init__(self, root: Path, act: Callable[[], object]) -> None:
+        super().__init__(root, disk=Disk(), runner="r1")
+        self._act = act
+
+    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
+        found = list(super().list_dated())
+        self._act()
+        yield from found
+
+
+def test_what_a_gc_removes_meanwhile_is_not_missed(store: Path) -> None:
+    """Its records were read before it had removed them, and its objects listed."""
+    gc = Ferry(cache=store.parent / "gc", store=store, runner="gc")
+    busy = Meanwhile(store, lambda: collect(gc, max_bytes=1))
+
+    report = verify_store(busy, discard)
+    assert objects(store) == {}
+    assert report.findings == []
+
+
+def test_what_is_missing_and_no_gc_has_removed_is_missed(store: Path) -> None:
+    """As a damaged file that somebody deleted just now."""
+    digest, path, _ = first_object(store)
+    report = verify_store(Meanwhile(store, path.unlink), discard)
+    assert [(f.reference, f.subject) for f in report.findings] == [
+        ("object-missing", digest)
+    ]
+
+
+def test_what_is_put_back_meanwhile_is_not_missed(store: Path) -> None:
+    """A miss counts if it is one at the end."""
+    digest, path, data = first_object(store)
+    path.unlink()
+
+    class Late(PosixStore):
+        def look_again(self, digests: Iterable[Digest]) -> list[Digest]:
+            path.write_bytes(data)
+            return super().look_again(digests)
+
+    report = verify_store(Late(store, disk=Disk(), runner="r1"), discard)
+    assert report.findings == []
+    assert digest in objects(store)
+
+
+def test_packs_are_read_several_at_a_time_and_no_more(tmp_path: Path) -> None:
+    """As many as the process on the share takes calls."""
+    root = make_store(tmp_path / "store")
+    wheels = [plan(f"wheel-{number}") for number in range(3 * JOBS)]
+    Ferry(cache=make_cache(tmp_path / "cache", wheels), store=root).promote()
+    meeting, lock = threading.Barrier(JOBS), threading.Lock()
+    at_work, most = 0, 0
+
+    class Watched(PosixStore):
+        def open_object(self, digest: Digest) -> BinaryIO | None:
+            nonlocal at_work, most
+            with lock:
+                at_work += 1
+                most = max(most, at_work)
+            meeting.wait(20)
+            with lock:
+                at_work -= 1
+            return super().open_object(digest)
+
+    report = verify_store(Watched(root, disk=Disk(), runner="r1"), discard)
+    assert report.is_clean
+    assert (report.read, most) == (3 * JOBS, JOBS)

@@ -75,6 +75,23 @@ def test_a_removal_is_never_of_the_future(view: View, store: MemoryStore) -> Non
     assert before_s - 0.01 <= removed_s <= time.time() + 0.01
 
 
+def test_merge_that_tells_it_again_is_no_news(view: View, store: MemoryStore) -> None:
+    """By a clock that is ahead, it would be of now each time, and hide a use between."""
+    inputs = [commit(store, ATTRS, NUMPY)]
+    inputs.append(bury(store, inputs[0], at_s=1 << 39))
+    view.refresh(store)
+    told = view.memory.evicted()
+    time.sleep(0.01)
+    dead = [Tombstone(segment=inputs[0], number=0)]
+    data = {name: store.segments[name] for name in inputs}
+    store.commit_segment(merge(data, dead=dead, standing=()))
+    for name in inputs:
+        store.remove_segment(name)
+    view.refresh(store)
+
+    assert view.memory.evicted() == told
+
+
 def test_one_occurrence_of_several_is_no_removal(
     view: View, store: MemoryStore
 ) -> None:
@@ -111,6 +128,7 @@ def test_removal_outlives_the_segments_that_tell_of_it(
     view.refresh(store)
 
     assert view.memory.evicted() == {ATTRS.identity: THEN_S + 1}
+    assert view._access.rows("SELECT * FROM removals") == [], "of no segment any more"
 
 
 def test_who_slept_through_removal_and_merge_knows_of_it(

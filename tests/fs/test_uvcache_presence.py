@@ -1,6 +1,7 @@
 """What a cache has of an entry, on trees made without uv."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,47 @@ def test_nothing_is_there_in_an_empty_cache(root, kind):
     if not kind.has_pointer:
         parts.remove(Part.POINTER)
     assert found.missing == parts
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_archive_of_a_package_that_is_not_there_serves(root, kind):
+    """Another entry may have brought the pack: then the small parts are all that misses."""
+    info = make_info(kind)
+    make_tree(root / "archive-v0" / PACK, info.name)
+    found = find_presence(root, info, PACK)
+    assert found.state is State.MENDABLE
+    assert Part.LINK in found.missing
+    assert Part.ARCHIVE not in found.missing
+
+
+def test_packages_that_are_not_there_are_not_asked_for_one_by_one(root):
+    """A store has far more of them than a cache: one listing serves for all."""
+    there = make_info(Kind.REGISTRY_WHEEL)
+    put(root, there)
+    absent = [
+        there._replace(
+            name=f"p{number}", key=there.key._replace(shard=f"pypi/p{number}")
+        )
+        for number in range(100)
+    ]
+    inspector = Inspector(root)
+    calls: list[str] = []
+
+    def note(_frame: object, event: str, argument: object) -> None:
+        module = getattr(argument, "__module__", "")
+        if event == "c_call" and module == "posix":
+            calls.append(argument.__name__)  # type: ignore[attr-defined]
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        found = [inspector.find(info, f"{n:064}") for n, info in enumerate(absent)]
+    finally:
+        sys.setprofile(before)
+
+    assert {presence.state for presence in found} == {State.ABSENT}
+    assert calls.count("listdir") == 2, "those of the bucket and of archives"
+    assert not {"open", "readlink", "scandir", "stat", "lstat"} & set(calls)
 
 
 @pytest.mark.parametrize("settings", ["", "c029b6f00a12f17d"])

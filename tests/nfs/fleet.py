@@ -198,13 +198,25 @@ class NfsFleet:
 
     def damage(self) -> list[str]:
         """Return what `verify`, run on the server, finds wrong with the store."""
-        verified = self.on_server("verify")
-        assert "findings" in verified.summary, verified
         return [
             f"{found['reference']}: {found['subject']}: {found['message']}"
-            for found in verified.summary["findings"]
+            for found in self._findings()
             if found["severity"] != "info"
         ]
+
+    def orphans(self) -> set[str]:
+        """Return the objects that no record names."""
+        return {
+            found["subject"]
+            for found in self._findings()
+            if found["reference"] == "object-orphan"
+        }
+
+    def _findings(self) -> list[dict[str, str]]:
+        verified = self.on_server("verify")
+        assert "findings" in verified.summary, verified
+        findings: list[dict[str, str]] = verified.summary["findings"]
+        return findings
 
     def count(self, what: str) -> int:
         """Return how many files of the store match a pattern, such as `objects/*/*`."""

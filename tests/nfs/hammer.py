@@ -1,7 +1,7 @@
-"""One runner that promotes, pulls and is killed at random; runs inside the guest.
+"""One runner that promotes, pulls, removes and is killed at random; runs in the guest.
 
 `python -m tests.nfs.hammer SEED STOP`, with the environment of a job; it ends when there
-is a file STOP.
+is a file STOP.  One of four keeps the store within BUDGET_BYTES, and its catalog compact.
 Forking costs the guest more than the work does, so only what is to be killed is a child,
 which runs the program's own command line; the rest calls the operations.  What came of
 them is said on stdout in one line of JSON a second, each the whole count.
@@ -20,17 +20,25 @@ from typing import NoReturn
 from tests.support.cachetree import Planned, formats_of, make_cache, make_files, plan
 from tests.support.tiers import Ferry
 from wheelferry.cli import app
-from wheelferry.cli.commands import promote, pull
+from wheelferry.cli.commands import gc, promote, pull
 from wheelferry.config import environment
 from wheelferry.disk import Disk
 from wheelferry.errors import WheelferryError
 from wheelferry.ops import packing, restoration
+from wheelferry.ops.compact import compact
+from wheelferry.ops.gc import Budget, apply_gc, find_content, plan_gc
 from wheelferry.store import isolated, staging
 
 KILLED = 0.25
 """Share of the operations that are killed."""
 
-_LOADED = (promote, pull, packing, restoration, isolated, staging)
+BUDGET_BYTES = 20_000_000
+"""Of the store: about a hundred entries."""
+
+GC_SHARE = 0.1
+"""Share of the operations of one who removes; each looks at the whole store."""
+
+_LOADED = (gc, promote, pull, packing, restoration, isolated, staging)
 """What a child would load late, each time."""
 
 
@@ -47,6 +55,7 @@ class Hammer:
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)
+        self._removes = seed % 4 == 0
         self._ferry = Ferry(
             cache=Path(os.environ["UV_CACHE_DIR"]),
             store=Path(os.environ["WHEELFERRY_STORE_PATH"]),
@@ -59,8 +68,10 @@ class Hammer:
         self.outcomes: Counter[str] = Counter()
 
     def step(self) -> None:
-        """Promote a new entry, or pull; live through it or not."""
+        """Promote a new entry, pull, or remove; live through it or not."""
         verb = self._chance.choice(["promote", "pull"])
+        if self._removes and self._chance.random() < GC_SHARE:
+            verb = "gc"
         if verb == "promote":
             entry = planned(f"{self._ferry.runner}-{self._made}")
             make_cache(self._ferry.cache, [entry], first=self._made)
@@ -78,11 +89,21 @@ class Hammer:
             self.outcomes[f"{verb} {'done' if number else 'nothing to do'}"] += 1
 
     def _work(self, verb: str) -> tuple[int, WheelferryError | None]:
+        if verb == "gc":
+            return self._remove()
         if verb == "promote":
             promotion = self._ferry.promote(Disk())
             return len(promotion.promoted), promotion.stopped_by
         pulled = self._ferry.pull(self._formats, Disk())
         return len(pulled.restored), pulled.stopped_by
+
+    def _remove(self) -> tuple[int, WheelferryError | None]:
+        with self._ferry.open(Disk()) as tiers:
+            plan = plan_gc(find_content(tiers), Budget(max_bytes=BUDGET_BYTES))
+            report = apply_gc(tiers, plan)
+            self.outcomes["evicted"] += report.discarded
+            self.outcomes["merged"] += compact(tiers).merged
+            return report.discarded, report.stopped_by
 
     def _kill(self, verb: str) -> None:
         pid = os.fork()

@@ -9,14 +9,16 @@ from collections import Counter
 import pytest
 
 from tests.nfs.conftest import NewFleet
+from tests.nfs.faults import objects, size
 from tests.nfs.fleet import FerryRunner, NfsFleet
-from tests.nfs.hammer import planned
+from tests.nfs.hammer import BUDGET_BYTES, planned
 from tests.nfs.rig import Running
 from tests.support.cachetree import make_files, plan
 
 RUNNERS = 8
 SECONDS = 60
 SUCCESSES = 200
+EVICTIONS = 50
 LONGEST_S = 300
 """The guest has one slow CPU: it may take longer than SECONDS to SUCCESSES."""
 
@@ -32,6 +34,7 @@ def _start(runner: FerryRunner, seed: int) -> Running:
             **env,
             "PYTHONPATH": f"{root}:{env['PYTHONPATH']}",
             "WHEELFERRY_RUNNER_NAME": runner.machine.name,
+            "WHEELFERRY_GC_MAX_SIZE": str(BUDGET_BYTES),
         },
         cwd=runner.home,
     )
@@ -46,7 +49,11 @@ def _count(started: list[Running]) -> Counter[str]:
 
 
 def _is_enough(outcomes: Counter[str]) -> bool:
-    return min(outcomes["promote done"], outcomes["pull done"]) >= SUCCESSES
+    return (
+        min(outcomes["promote done"], outcomes["pull done"]) >= SUCCESSES
+        and outcomes["evicted"] >= EVICTIONS
+        and outcomes["gc killed"] > 0
+    )
 
 
 def _hammer(fleet: NfsFleet) -> tuple[Counter[str], int]:
@@ -76,8 +83,8 @@ def _staged(fleet: NfsFleet) -> list[str]:
 def test_hammer_leaves_nothing_wrong(new_fleet: NewFleet) -> None:
     """Killed at random under two server restarts, eight runners leave a sound store.
 
-    Every record's pack verifies, what is restored equals its source, and no lock was
-    ever asked for.
+    Every record's pack verifies, what is restored equals its source, the store is within
+    its budget and no emptier than it has to be, and no lock was ever asked for.
     """
     fleet = new_fleet(runners=RUNNERS)
     outcomes, locks = _hammer(fleet)
@@ -89,10 +96,18 @@ def test_hammer_leaves_nothing_wrong(new_fleet: NewFleet) -> None:
     assert outcomes["pull done"] >= SUCCESSES, outcomes
     assert outcomes["promote killed"], outcomes
     assert outcomes["pull killed"], outcomes
+    assert outcomes["gc done"], outcomes
+    assert outcomes["gc killed"], outcomes
+    assert outcomes["evicted"] >= EVICTIONS, outcomes
+    assert outcomes["merged"], outcomes
     assert locks == 0
-    assert fleet.damage() == []
 
     last = fleet.runners[-1]
+    for _ in range(2):  # the first may bring back what a killed one had taken away
+        removed = last.ferry("gc", "--max-size", str(BUDGET_BYTES))
+        assert removed.returncode == 0, removed
+    assert 0.8 * BUDGET_BYTES < size(fleet) <= BUDGET_BYTES
+    assert fleet.damage() == []
     last.empty()
     pulled = last.ferry("pull", "--deadline", "3m", timeout_s=200)
     assert pulled.returncode == 0, pulled
@@ -101,7 +116,8 @@ def test_hammer_leaves_nothing_wrong(new_fleet: NewFleet) -> None:
     names = sorted(
         line["name"] for line in pulled.lines if line["type"] == "entry.restored"
     )
-    assert len(names) >= SUCCESSES
+    # What a gc or a promotion was killed with is young, and stays for its grace.
+    assert len(names) == len(objects(fleet).keys() - fleet.orphans())
     assert last.usable([planned(name) for name in names]) == len(names)
 
 

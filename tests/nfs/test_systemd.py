@@ -3,6 +3,7 @@
 Two users with a cache and a daemon each stand for two runners.
 """
 
+import re
 import time
 
 import pytest
@@ -104,8 +105,10 @@ def test_metrics_are_there_for_this_machine_alone(services: Services) -> None:
         assert "run `wheelferry systemd install` again" in one.said
         install(host, one.user)
         host.wait_until(
-            lambda: (
-                "\nwheelferry_degraded 0\n" in host.run(*scrape, "127.0.0.1").stdout
+            lambda: re.search(
+                r"^wheelferry_degraded\{.*\} 0$",
+                host.run(*scrape, "127.0.0.1").stdout,
+                re.MULTILINE,
             ),
             "a scrape",
         )

@@ -97,6 +97,10 @@ class CountingDisk(Disk):
         with self._step("open_unique", path):
             return super().open_unique(path, mode)
 
+    def open_append(self, path: StrPath, mode: int = 0o666) -> int:
+        with self._step("open_append", path):
+            return super().open_append(path, mode)
+
     def write(self, fd: int, data: Buffer) -> None:
         view = memoryview(data).cast("B")
         if not view:  # no call is made for nothing

@@ -5,11 +5,26 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import BinaryIO
 
 from tests.support.records import digest_of, segment_id_of
-from wheelferry.errors import ObjectCorrupt, StoreNotInitialised
-from wheelferry.store.base import PutOutcome, StoreInfo, StoreSurvey, Trashed
-from wheelferry.store.layout import check_digest
+from wheelferry.errors import ObjectCorrupt, RecordMalformed, StoreNotInitialised
+from wheelferry.store.base import (
+    PutOutcome,
+    Quarantined,
+    StoreInfo,
+    StoreSurvey,
+    Trashed,
+)
+from wheelferry.store.layout import (
+    OLD_USAGE,
+    check_digest,
+    mark_usage,
+    parse_staged_path,
+    usage_mark,
+    usage_name,
+    usage_path,
+    usage_runner,
+)
 from wheelferry.store.record import Digest, SegmentId
-from wheelferry.store.usage import Usage, advance_usage
+from wheelferry.store.usage import Usage, UsageFile
 
 
 class MemoryStore:
@@ -20,10 +35,12 @@ class MemoryStore:
         self.objects: dict[Digest, bytes] = {}
         self.segments: dict[SegmentId, bytes] = {}
         self.reads: list[SegmentId] = []
-        self.usage: dict[str, tuple[int, Usage]] = {}
+        self.usage: dict[str, UsageFile] = {}
         self.server_s = 0
         self.dates: dict[str, int] = {}
         self.trash: dict[Trashed, bytes] = {}
+        self.quarantine: dict[Quarantined, tuple[bytes, str]] = {}
+        self.leftovers: dict[str, tuple[int, int]] = {}
 
     @property
     def location(self) -> str:
@@ -102,13 +119,40 @@ class MemoryStore:
         self.dates[segment] = self.server_s
         return segment
 
-    def write_usage(self, held: Iterable[Digest]) -> None:
+    def write_usage(self, name: str, usage: Usage) -> None:
+        usage_path(name)
         self.server_s += 1
-        written_s, previous = self.usage.get("me", (0, Usage(held=())))
-        self.usage["me"] = self.server_s, advance_usage(previous, written_s, held)
+        file = UsageFile(name, self.server_s, self.server_s, usage)
+        self.usage.setdefault(name, file)
 
-    def read_usage(self) -> Iterator[tuple[str, int, Usage]]:
-        yield from ((runner, *found) for runner, found in self.usage.items())
+    def read_usage(self) -> Iterator[UsageFile]:
+        yield from list(self.usage.values())
+
+    def list_usage(self, runner: str) -> list[str]:
+        mine = (name for name in sorted(self.usage) if usage_runner(name) == runner)
+        return [name for name in mine if not usage_mark(name)]
+
+    def claim_usage(self, name: str) -> UsageFile | None:
+        file = self.usage.pop(name, None)
+        if file is None:
+            return None
+        self.server_s += 1
+        claimed = usage_name(usage_runner(name), f"{self.server_s:016x}")
+        claimed = mark_usage(claimed, OLD_USAGE)
+        self.usage[claimed] = file._replace(name=claimed, named_s=self.server_s)
+        return self.usage[claimed]
+
+    def release_usage(self, name: str) -> bool:
+        file = self.usage.pop(name, None)
+        if file is None:
+            return False
+        self.server_s += 1
+        free = file._replace(name=mark_usage(name, ""), named_s=self.server_s)
+        self.usage[free.name] = free
+        return True
+
+    def remove_usage(self, name: str) -> bool:
+        return self.usage.pop(name, None) is not None
 
     def sweep_staging(self, *, older_than_s: float) -> int:
         del older_than_s
@@ -150,3 +194,34 @@ class MemoryStore:
     def remove_segment(self, segment: SegmentId) -> bool:
         check_digest(segment)
         return self.segments.pop(segment, None) is not None
+
+    def quarantine_object(self, digest: Digest, *, at_s: int, reason: str) -> bool:
+        data = self.objects.get(check_digest(digest))
+        if data is None or digest_of(data) == digest:
+            return False
+        del self.objects[digest]
+        self.quarantine[Quarantined(digest, at_s, len(data), False)] = data, reason
+        return True
+
+    def quarantine_segment(self, segment: SegmentId, *, at_s: int, reason: str) -> bool:
+        data = self.segments.get(SegmentId(check_digest(segment)))
+        if data is None or segment_id_of(data) == segment:
+            return False
+        del self.segments[segment]
+        self.quarantine[Quarantined(segment, at_s, len(data), True)] = data, reason
+        return True
+
+    def list_quarantine(self) -> list[Quarantined]:
+        return sorted(self.quarantine, key=lambda item: (item.since_s, item.name))
+
+    def purge_quarantined(self, item: Quarantined) -> bool:
+        check_digest(item.name)
+        return self.quarantine.pop(item, None) is not None
+
+    def list_leftovers(self) -> Iterator[tuple[str, int, int]]:
+        yield from ((name, *facts) for name, facts in self.leftovers.items())
+
+    def remove_leftover(self, name: str) -> bool:
+        if parse_staged_path(name) is None:
+            raise RecordMalformed(f"{name} is no temporary file")
+        return self.leftovers.pop(name, None) is not None

@@ -34,6 +34,7 @@ def main() -> None:
             cache=cache,
             state=Path(f"{cache}.wheelferry"),
             store=store,
+            runner="r1",
             catalog=store / "catalog",
             tasks=frozenset((Task.PROMOTE, Task.PULL)),
             poll_s=0.1,

@@ -20,7 +20,7 @@ from wheelferry.cli.group import COMMANDS
 from wheelferry.cli.words import FAIL_OPEN
 from wheelferry.config.options import OPTIONS, Option
 from wheelferry.config.values import ValueKind
-from wheelferry.daemon.metrics import METRICS
+from wheelferry.daemon.metrics import CATALOGUE
 from wheelferry.doctor.checks.table import CHECKS
 from wheelferry.errors import WheelferryError
 
@@ -219,23 +219,23 @@ def render_checks() -> str:
 
 
 def render_metrics() -> str:
-    """Return the table of the daemon's metrics."""
+    """Return the table of all metrics."""
     lines = ["| Metric | Type | Meaning |", "|---|---|---|"]
     return "\n".join(
-        lines + [f"| `{m.name}` | {m.kind} | {m.help}. |" for m in METRICS]
+        lines + [f"| `{m.name}` | {m.kind} | {m.help}. |" for m in CATALOGUE]
     )
 
 
 def finding_names() -> set[str]:
     """Return the references of `verify`'s findings, but those of errors."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse((SOURCE / "ops" / "verify.py").read_text())):
-        if isinstance(node, ast.Call) and _name(node.func) == "_find":
-            found |= {
-                str(argument.value)
-                for argument in node.args[1:2]
-                if isinstance(argument, ast.Constant)
-            }
+    for path in SOURCE.glob("ops/verify*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or _name(node.func) != "add":
+                continue
+            # Of `Findings`; what is added to a set is one value.
+            if len(node.args) > 3 and isinstance(node.args[1], ast.Constant):
+                found.add(str(node.args[1].value))
     return found
 
 

@@ -241,9 +241,14 @@ def test_verify_names_each_finding() -> None:
         hint="promote it again",
     )
     report = VerifyReport(
-        segments=1, records=2, objects=3, object_bytes=4096, findings=[finding]
+        segments=1,
+        records=2,
+        objects=3,
+        object_bytes=4096,
+        read=3,
+        findings=[finding],
     )
-    assert render_verify.render_report(report, "/mnt", 1.0).splitlines() == [
+    assert render_verify.render_report(report, None, "/mnt", 1.0).splitlines() == [
         "error[object-size]: abc: has 3 bytes\\n",
         "  hint: promote it again",
         (
@@ -251,4 +256,4 @@ def test_verify_names_each_finding() -> None:
             " 1.0 s"
         ),
     ]
-    assert render_verify.encode_report(report, "/mnt", 1.0)["clean"] is False
+    assert render_verify.encode_report(report, None, "/mnt", 1.0)["clean"] is False

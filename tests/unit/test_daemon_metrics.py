@@ -1,14 +1,16 @@
 """What a scrape of the daemon's figures says, and what is said to any other request."""
 
 import errno
-import re
 
 import pytest
 
-from wheelferry.daemon.account import Account, Carried, TaskAccount
+from tests.support import promtool
+from wheelferry.daemon.account import Account, Removed, TaskAccount
 from wheelferry.daemon.exporter import explain
 from wheelferry.daemon.http1 import Answer, Head, parse_head
-from wheelferry.daemon.metrics import METRICS, answer_scrape, render_metrics
+from wheelferry.daemon.metrics import CATALOGUE, answer_scrape, render_account
+from wheelferry.ops.figures import Sums
+from wheelferry.ops.metrics import Known
 
 ACCOUNT = Account(
     pid=42,
@@ -16,71 +18,92 @@ ACCOUNT = Account(
     started_s=1_790_000_000.25,
     cache="/cache",
     store="/store",
+    runner="r1",
     watches=3,
     degraded="the store is away",
     tasks={
         "promote": TaskAccount(last_s=1_790_000_100.0, last_did="promoted 1"),
         "pull": TaskAccount(failures=2, waits_since_s=1_790_000_200.5),
     },
-    carried={"promote": Carried(entries=1, size_bytes=1 << 40), "pull": Carried()},
+    removed={"gc": Removed(4, 99, 7), "trim": Removed()},
+    known=Known(packs=2),
+)
+
+EVERYTHING = ACCOUNT._replace(
+    known=Known(
+        packs=2,
+        pack_bytes=3,
+        records=4,
+        segments=5,
+        store_max_bytes=6,
+        cache_max_bytes=7,
+        sums=Sums(),
+    )
 )
 
 GOLDEN = r"""
 # HELP wheelferry_build_info Always 1; the label says which version runs.
 # TYPE wheelferry_build_info gauge
-wheelferry_build_info{version="1.2\"3\\4\n"} 1
+wheelferry_build_info{runner="r1",version="1.2\"3\\4\n"} 1
 # HELP wheelferry_daemon_start_time_seconds When the daemon started, since the epoch.
 # TYPE wheelferry_daemon_start_time_seconds gauge
-wheelferry_daemon_start_time_seconds 1790000000.25
+wheelferry_daemon_start_time_seconds{runner="r1"} 1790000000.25
 # HELP wheelferry_degraded 1 while the daemon lacks something, such as the store, else 0.
 # TYPE wheelferry_degraded gauge
-wheelferry_degraded 1
+wheelferry_degraded{runner="r1"} 1
 # HELP wheelferry_task_last_success_timestamp_seconds When a run of the task last ended well, since the epoch; absent before the first.
 # TYPE wheelferry_task_last_success_timestamp_seconds gauge
-wheelferry_task_last_success_timestamp_seconds{task="promote"} 1790000100.0
+wheelferry_task_last_success_timestamp_seconds{runner="r1",task="promote"} 1790000100.0
 # HELP wheelferry_task_failures How many runs of the task have failed in a row.
 # TYPE wheelferry_task_failures gauge
-wheelferry_task_failures{task="promote"} 0
-wheelferry_task_failures{task="pull"} 2
+wheelferry_task_failures{runner="r1",task="promote"} 0
+wheelferry_task_failures{runner="r1",task="pull"} 2
 # HELP wheelferry_task_waiting_since_timestamp_seconds Since when there is something for the task to do; absent while there is nothing.
 # TYPE wheelferry_task_waiting_since_timestamp_seconds gauge
-wheelferry_task_waiting_since_timestamp_seconds{task="pull"} 1790000200.5
-# HELP wheelferry_carried_entries_total Entries put into the store (promote), or into the cache (pull).
-# TYPE wheelferry_carried_entries_total counter
-wheelferry_carried_entries_total{task="promote"} 1
-wheelferry_carried_entries_total{task="pull"} 0
-# HELP wheelferry_carried_bytes_total Bytes of packs written to the store (promote), or read from it (pull).
-# TYPE wheelferry_carried_bytes_total counter
-wheelferry_carried_bytes_total{task="promote"} 1099511627776
-wheelferry_carried_bytes_total{task="pull"} 0
+wheelferry_task_waiting_since_timestamp_seconds{runner="r1",task="pull"} 1790000200.5
+# HELP wheelferry_removed_total Packs removed from the store (gc), or entries from the cache (trim).
+# TYPE wheelferry_removed_total counter
+wheelferry_removed_total{runner="r1",task="gc"} 4
+wheelferry_removed_total{runner="r1",task="trim"} 0
+# HELP wheelferry_removed_bytes_total Size of what was removed from the store (gc), or from the cache (trim).
+# TYPE wheelferry_removed_bytes_total counter
+wheelferry_removed_bytes_total{runner="r1",task="gc"} 99
+wheelferry_removed_bytes_total{runner="r1",task="trim"} 0
+# HELP wheelferry_budget_excess_bytes What the last removal left beyond the budget of the store (gc) or cache (trim).
+# TYPE wheelferry_budget_excess_bytes gauge
+wheelferry_budget_excess_bytes{runner="r1",task="gc"} 7
 # HELP wheelferry_inotify_watches How many inotify watches the daemon has; 0 while it does without.
 # TYPE wheelferry_inotify_watches gauge
-wheelferry_inotify_watches 3
+wheelferry_inotify_watches{runner="r1"} 3
+# HELP wheelferry_store_packs Packs in the store, as this runner last saw it.
+# TYPE wheelferry_store_packs gauge
+wheelferry_store_packs{runner="r1"} 2
 """.lstrip()
 
 
 def test_scrape_is_as_prometheus_reads_it() -> None:
     """Help and type of each metric before its numbers; the last line has an end too."""
-    assert render_metrics(ACCOUNT) == GOLDEN
-    assert GOLDEN.endswith("3\n")
+    assert render_account(ACCOUNT) == GOLDEN
+    assert GOLDEN.endswith(" 2\n")
 
 
 def test_what_is_not_known_is_left_out() -> None:
     """With its help and type: an alert on it does not fire, and does not see a 0."""
-    text = render_metrics(ACCOUNT._replace(tasks={}, degraded=""))
+    text = render_account(ACCOUNT._replace(tasks={}, degraded=""))
     assert "wheelferry_task_" not in text
-    assert "\nwheelferry_degraded 0\n" in text
+    assert '\nwheelferry_degraded{runner="r1"} 0\n' in text
 
 
-def test_names_keep_to_the_conventions() -> None:
-    """Of prometheus.io/docs/practices/naming: one prefix, and `_total` for counters only."""
-    names = [metric.name for metric in METRICS]
-    assert len(set(names)) == len(names)
-    for metric in METRICS:
-        assert re.fullmatch(r"wheelferry_[a-z_]+", metric.name)
-        assert metric.kind in ("gauge", "counter")
-        assert metric.name.endswith("_total") == (metric.kind == "counter")
-        assert not {"\n", "\\"} & set(metric.help)
+def test_promtool_has_nothing_to_say() -> None:
+    """The checks of Prometheus itself, of names, units and help texts."""
+    done = promtool.run_or_skip("check", "metrics", stdin=render_account(EVERYTHING))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_everything_has_a_number_in_what_promtool_sees() -> None:
+    """Or it would not be looked at."""
+    text = render_account(EVERYTHING)
+    assert [m.name for m in CATALOGUE if f"\n{m.name}{{" not in text] == []
 
 
 def ask(request: bytes) -> bytes:

@@ -196,6 +196,19 @@ def test_warm_fleet_asks_and_builds_once(
     assert verdict.figures.endswith(", 4 runners")
 
 
+def test_fleets_of_other_sizes_are_not_compared() -> None:
+    """Joined runs may be of two runners, and of four."""
+    samples = [
+        *fleet(Way.WHOLE, Scenario.WARM, [{"index_bytes": 8}, {}]),
+        *fleet(Way.NO_SHARING, Scenario.WARM, [{"index_bytes": 8}] * 4),
+    ]
+
+    verdict = judge(samples, INDEX)
+
+    assert verdict.outcome is NOT_MEASURED
+    assert verdict.figures == "2 runners, and 4 without sharing"
+
+
 def test_cold_fleet_tells_what_it_built_again() -> None:
     """Four wheels that need a build, built nine times: five more than needed."""
     cold = Scenario.COLD

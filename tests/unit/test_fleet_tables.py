@@ -109,6 +109,35 @@ def test_way_that_nobody_counted_has_dashes() -> None:
     assert row(costs(tables.render(samples)), "tar.zst")[-3:] == ["–"] * 3  # noqa: RUF001
 
 
+def test_rounds_with_other_numbers_of_jobs_are_told() -> None:
+    """Sums over two jobs and over one do not compare."""
+    samples = [BLANK, BLANK, replace(BLANK, way=Way.TAR)]
+
+    text = tables.render(samples)
+
+    assert "1 round of 1 to 2 jobs on 1 runner" in text
+    assert "**Not all rounds have as many jobs**: wheelferry 2, tar.zst 1." in text
+
+
+def test_way_without_a_program_has_no_peak() -> None:
+    """Where nothing runs before or after `uv sync`, nothing was measured."""
+    samples = [BLANK, replace(BLANK, way=Way.NO_SHARING, peak_bytes=0)]
+
+    assert row(costs(tables.render(samples)), "no sharing")[6] == "–"  # noqa: RUF001
+
+
+def test_ways_of_joined_runs_have_rounds_of_their_own() -> None:
+    """How many rounds there were is told of the way with fewest, and with most."""
+    samples = [BLANK, replace(BLANK, round=1), replace(BLANK, way=Way.TAR, round=2)]
+
+    text = tables.render(samples)
+
+    assert "1 to 2 rounds of 1 job on 1 runner" in text
+    assert "as many jobs" not in text
+    overview = text[text.index("Time to ready") : text.index("\n#### ")]
+    assert row(overview, "tar.zst")[1] == "–"  # noqa: RUF001
+
+
 def test_overview_has_times_within_rounds() -> None:
     """Ratios to the floor; to Wheelferry in a scenario without one."""
     samples = [

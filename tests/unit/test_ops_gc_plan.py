@@ -81,6 +81,15 @@ def test_what_is_forbidden_goes_first() -> None:
     assert len(gone(found, max_age_s=1)) == 3, "each goes once"
 
 
+def test_what_is_forbidden_is_not_brought_back() -> None:
+    """`rm` is about to purge it, or was killed before it could."""
+    item = Trashed(pack(1).digest, NOW_S, GIB)
+    found = content(pack(1, is_banned=True, is_missing=True), trash=(item,))
+    plan = plan_gc(found, Budget())
+
+    assert (plan.wanted, plan.resting) == ((), (item,))
+
+
 def test_least_recently_needed_goes_first_and_leaves_some_room() -> None:
     """To nine tenths of the size, so that the next promotion is no gc again."""
     found = content(*(pack(number, days=20 - number) for number in range(12)))

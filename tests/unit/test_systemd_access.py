@@ -17,8 +17,16 @@ def plan(
     read: tuple[str, ...] = ("/usr/bin/python3",),
     points: tuple[str, ...] = (),
     socket: str = "",
+    textfile: str = "",
 ) -> Access:
-    needs = Needs(cache, state or f"{cache}.wheelferry", store, read, socket)
+    needs = Needs(
+        cache,
+        state or f"{cache}.wheelferry",
+        store,
+        read,
+        socket,
+        textfile=textfile,
+    )
     return plan_access(needs, name="ci", mount_points=points)
 
 
@@ -102,7 +110,15 @@ def test_what_is_needed_of_homes_and_temporary_files_is_found() -> None:
         "/root/venv",
     )
     assert access.in_temporary == ("/tmp/store", "/var/tmp/python")
-    assert plan("/data/ci/uv")[3:] == ((), (), "", False, None)
+    assert plan("/data/ci/uv")[3:] == ((), (), "", False, None, "")
+
+
+def test_directory_of_the_textfile_is_opened() -> None:
+    """The file is replaced by rename, so that it is not enough to open the file."""
+    access = plan("/data/ci/uv", textfile="/home/prom/text/wf.prom")
+
+    assert access.textfiles == "/home/prom/text"
+    assert access.in_home == ("/home/prom/text/wf.prom",)
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ def test_instance_has_all_that_was_asked_for() -> None:
         in_home=("/home/ci/.config\nUser=root",),
         in_temporary=("/tmp/uv",),
         metrics_port=19100,
+        textfiles="/var/lib/node exporter",
     )
     instance = Instance(
         name="x",
@@ -108,6 +109,7 @@ def test_instance_has_all_that_was_asked_for() -> None:
         "User=ci",
         'Environment="WHEELFERRY_CONFIG=/etc/w/a b.toml"',
         'ReadWritePaths="-/mnt/100%%"',
+        'ReadWritePaths="/var/lib/node exporter"',
         "ProtectHome=read-only",
         "PrivateTmp=no",
     ]

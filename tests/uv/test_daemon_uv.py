@@ -19,6 +19,7 @@ from tests.support.project import Project
 from tests.support.runner import Runner
 from tests.support.site import NewRunner
 from wheelferry.daemon.watch import Signal, Watch
+from wheelferry.ops.builds import ROLE, parse_build_s
 from wheelferry.uvcache.locks import is_in_use
 
 pytestmark = pytest.mark.uv
@@ -130,6 +131,26 @@ def test_wheel_that_is_never_installed_is_promoted(site, a, fleet) -> None:
         a.sync(site.project(WHEELS, uv=a.uv))
         eventually(lambda: len(names(fleet)) == 4, what=daemon.said)
         assert procs.inotify_watches(daemon.process.pid) == 3
+
+
+def test_time_of_a_build_is_in_its_record(site, a, fleet) -> None:
+    """No longer than the whole command took; of a wheel that was not built there is none."""
+    with serve(fleet, a) as daemon:
+        daemon.wait_idle()
+        a.sync(site.project(["pure-sdist==1.1"], uv=a.uv))  # makes `builds-v0`
+        pid = daemon.process.pid
+        eventually(lambda: procs.inotify_watches(pid) == 3, what=daemon.said)
+        began_s = time.monotonic()
+        a.sync(site.project(["pure-wheel==1.0", "dynamic-sdist"], uv=a.uv))
+        took_s = time.monotonic() - began_s
+        eventually(lambda: len(names(fleet)) == 3, what=daemon.said)
+    found = {r.name: parse_build_s(r.files.get(ROLE)) for r in fleet.records()}
+    assert found["pure-wheel"] is None
+    build_s = found["dynamic-sdist"]
+    if build_s is None:  # a command's own directory may go at the same time
+        assert a.uv.release < (0, 8)
+    else:
+        assert 0 <= build_s <= took_s + 0.1
 
 
 def test_signals_come_with_the_end_of_a_command(site, a) -> None:

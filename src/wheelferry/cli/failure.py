@@ -23,7 +23,7 @@ class Usage(WheelferryError):
 
 
 class OutputLost(WheelferryError):
-    """What was asked for could not be written to stdout."""
+    """What was asked for could not be written, to stdout or into a file."""
 
     reference = "output"
     exit_code = exits.OUTPUT_LOST

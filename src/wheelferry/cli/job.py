@@ -3,7 +3,8 @@
 With `--project DIR` it is the pull that a job has asked the daemon for, and waits for.
 
 The configuration comes pickled on stdin: that of the daemon, whatever the files say by
-now.  What is done and how it ended goes to stdout and stderr as JSON lines.
+now.  What is done and how it ended goes to stdout and stderr as JSON lines, and then what the
+runner knows of the store, for the daemon's figures.
 """
 
 import os
@@ -32,6 +33,22 @@ class _JobOutput(Output):
         numbers = {k: v for k, v in body.items() if not isinstance(v, list)}
         super().summary(text, {**numbers, "text": text})
 
+    def known(self, config: Config) -> None:
+        """Write what the runner knows of the store."""
+        from wheelferry.daemon.jobs import KNOWN
+        from wheelferry.disk import Disk, clock
+        from wheelferry.ops.known import read_known
+        from wheelferry.ops.metrics import encode_known
+
+        known = read_known(
+            config.cache.state,
+            disk=Disk(),
+            now_s=clock.now_s(),
+            store_max_bytes=config.gc.max_bytes,
+            cache_max_bytes=config.trim.max_bytes,
+        )
+        self._print_json({"type": KNOWN, KNOWN: encode_known(known)})
+
 
 @click.command("job")
 @click.argument("task", type=click.Choice(["promote", "pull", "gc", "trim"]))
@@ -42,7 +59,7 @@ def job(process: Process, task: str, project: Path | None) -> int:
     import pickle
 
     config: Config = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - the daemon's
-    process.output = _JobOutput(
+    output = process.output = _JobOutput(
         task,
         form=Form.LINES,
         verbosity=0,
@@ -52,11 +69,19 @@ def job(process: Process, task: str, project: Path | None) -> int:
     )
     process.state = config.cache.state
     session = Session(
-        output=process.output,
+        output=output,
         loaded=Loaded(config, (), ()),
         is_strict=True,
         process=process,
     )
+    if project is not None:
+        return _serve(session, project)
+    code = _run(session, task)
+    output.known(config)
+    return code
+
+
+def _run(session: Session, task: str) -> int:
     if task == "promote":
         from wheelferry.cli.commands.promote import run_promote
 
@@ -71,13 +96,17 @@ def job(process: Process, task: str, project: Path | None) -> int:
         return run_trim(session, is_background=True)
     from wheelferry.cli.commands.pull import run_pull
 
-    if project is not None:
-        from wheelferry.project.inputs import Inputs
-
-        roots = tuple(Path(os.path.realpath(r)) for r in config.daemon.projects)
-        found = find_served(project, roots)
-        return run_pull(session, inputs=Inputs(projects=(found,), within=roots))
     return run_pull(session, is_background=True)
+
+
+def _serve(session: Session, project: Path) -> int:
+    """Pull for a job, which waits for it."""
+    from wheelferry.cli.commands.pull import run_pull
+    from wheelferry.project.inputs import Inputs
+
+    roots = tuple(Path(os.path.realpath(r)) for r in session.config.daemon.projects)
+    found = find_served(project, roots)
+    return run_pull(session, inputs=Inputs(projects=(found,), within=roots))
 
 
 def find_served(project: Path, roots: Sequence[Path]) -> Path:

@@ -38,6 +38,14 @@ def encode_daemon(account: Account | None) -> dict[str, object] | None:
             name: {"entries": carried.entries, "size_bytes": carried.size_bytes}
             for name, carried in account.carried.items()
         },
+        "removed": {
+            name: {
+                "number": removed.number,
+                "size_bytes": removed.size_bytes,
+                "excess_bytes": removed.excess_bytes,
+            }
+            for name, removed in account.removed.items()
+        },
     }
 
 

@@ -10,7 +10,7 @@ from wheelferry.cli.units import count, format_bytes, format_seconds, render_tab
 from wheelferry.ops.gc import GcReport
 from wheelferry.ops.gc_plan import GcPlan, Victim, Why
 
-_WHY: Final = {
+WHY: Final = {
     Why.BANNED: "`wheelferry rm` has forbidden it",
     Why.ORPHAN: "no record names it",
     Why.SUPERSEDED: "its format has a newer one",
@@ -88,7 +88,7 @@ def render_plan(plan: GcPlan, location: str) -> str:
                 victim.subject or "-",
                 format_bytes(victim.size_bytes),
                 _render_age(now_s - victim.needed_s),
-                _WHY[victim.why],
+                WHY[victim.why],
             )
             for victim in plan.victims
         ]
@@ -202,7 +202,7 @@ def _render_rest(plan: GcPlan) -> list[str]:
 
 def _count_reasons(victims: tuple[Victim, ...]) -> str:
     found = Counter(victim.why for victim in victims)
-    return ", ".join(f"{found[why]} {_WHY[why]}" for why in Why if found[why])
+    return ", ".join(f"{found[why]} {WHY[why]}" for why in Why if found[why])
 
 
 def _render_grace(plan: GcPlan) -> str:

@@ -313,6 +313,7 @@ def _build(settings: Mapping[str, Setting]) -> Config:
             socket=daemon["socket"],
             projects=daemon["projects"],
             metrics_port=daemon["metrics_port"],
+            textfile=daemon["textfile"],
         ),
         gc=GcConfig(
             max_bytes=gc["max_size"],

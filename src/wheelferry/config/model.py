@@ -82,8 +82,8 @@ class TrimConfig(NamedTuple):
 class DaemonConfig(NamedTuple):
     """What the daemon does by itself, how often it looks, and whom it serves.
 
-    `socket` and `metrics_port` are None if it does not listen there; projects are in one
-    of `projects`.
+    `socket` and `metrics_port` are None if it does not listen there, `textfile` if it
+    writes none; projects are in one of `projects`.
     """
 
     tasks: tuple[str, ...]
@@ -92,6 +92,7 @@ class DaemonConfig(NamedTuple):
     socket: Path | None
     projects: tuple[Path, ...]
     metrics_port: int | None
+    textfile: Path | None
 
 
 class GcConfig(NamedTuple):

@@ -20,6 +20,7 @@ from wheelferry.config.values import (
     SIZE,
     STORE_ID,
     TASKS,
+    TEXTFILE,
     VERSIONS,
     Value,
     ValueKind,
@@ -152,7 +153,7 @@ _TABLE: Final = (
         key="runner.name",
         kind=RUNNER,
         default="the host's name",
-        help="Name of this runner in the store; no two runners may share one",
+        help="Name of this runner in the store; no two users may share one",
         flag="--runner",
     ),
     Option(
@@ -298,6 +299,15 @@ _TABLE: Final = (
         help=(
             "Port of the loopback on which the daemon has figures for Prometheus, at"
             " `/metrics`; no two daemons of a host may share one"
+        ),
+    ),
+    Option(
+        key="daemon.textfile",
+        kind=TEXTFILE,
+        default="none; the daemon writes no such file",
+        help=(
+            "File in which the daemon has the same figures, for the textfile collector of"
+            " node_exporter; no two daemons of a host may share one"
         ),
     ),
     Option(

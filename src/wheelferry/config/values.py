@@ -62,6 +62,12 @@ def _parse_path(text: str) -> Path:
     return Path(text)
 
 
+def _parse_textfile(text: str) -> Path:
+    if not text.startswith("/") or not text.endswith(".prom"):
+        raise ValueError(TEXTFILE.form)
+    return Path(text)
+
+
 def _parse_id(text: str) -> str:
     if not re.fullmatch(_ID, text):
         raise ValueError(STORE_ID.form)
@@ -190,6 +196,13 @@ PATHS = ValueKind(
     separator=":",
     is_path=True,
     metavar="DIR",
+)
+TEXTFILE = ValueKind(
+    form="an absolute path, or one that starts with ~/, that ends in `.prom`",
+    example='"/var/lib/node_exporter/wheelferry.prom"',
+    parse=_parse_textfile,
+    is_path=True,
+    metavar="FILE",
 )
 STORE_ID = ValueKind(
     form="32 lower-case hex digits, as `wheelferry init` printed them",

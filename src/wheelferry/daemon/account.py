@@ -5,7 +5,6 @@
 """
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,9 @@ from typing import Any, Final, NamedTuple
 
 from wheelferry.disk import Disk, clock
 from wheelferry.disk.lock import FileLock, try_lock
+from wheelferry.disk.replace import replace_file
 from wheelferry.errors import CacheError, DaemonRunning
+from wheelferry.ops.metrics import Known, decode_known, encode_known
 
 FILE: Final = "daemon.json"
 LOCK: Final = "daemon.lock"
@@ -52,6 +53,20 @@ class Carried(NamedTuple):
     size_bytes: int = 0
 
 
+class Removed(NamedTuple):
+    """What a task has removed since the start, or a reload.
+
+    Attributes:
+        number: Of packs (gc), or of entries (trim).
+        size_bytes: What they had.
+        excess_bytes: What the last run left beyond the budget; None before the first.
+    """
+
+    number: int = 0
+    size_bytes: int = 0
+    excess_bytes: int | None = None
+
+
 class Account(NamedTuple):
     """How the daemon goes; times in seconds since the epoch.
 
@@ -61,6 +76,7 @@ class Account(NamedTuple):
         started_s: When it started.
         cache: What it watches.
         store: Where it carries to.
+        runner: Who it is in the store.
         watching: `inotify`, `polling`, or `absent` while there is no cache.
         watches: How many inotify watches it has.
         degraded: What it lacks now, in words; empty if nothing.
@@ -69,6 +85,8 @@ class Account(NamedTuple):
         last_error_s: When that was.
         tasks: By name, how each goes.
         carried: By the task's name, what it carried, also for jobs that asked for it.
+        removed: By the task's name, what it removed.
+        known: What the runner knows of the store, as of the last run.
     """
 
     pid: int
@@ -76,6 +94,7 @@ class Account(NamedTuple):
     started_s: float
     cache: str
     store: str
+    runner: str
     watching: str = ""
     watches: int = 0
     degraded: str = ""
@@ -84,6 +103,8 @@ class Account(NamedTuple):
     last_error_s: float | None = None
     tasks: Mapping[str, TaskAccount] = {}
     carried: Mapping[str, Carried] = {}
+    removed: Mapping[str, Removed] = {}
+    known: Known = Known()
 
 
 def take_daemon_lock(state: Path, cache: Path) -> FileLock:
@@ -115,16 +136,15 @@ def take_daemon_lock(state: Path, cache: Path) -> FileLock:
 
 def write_account(state: Path, account: Account, disk: Disk) -> None:
     """Replace the file; what cannot be written is not, and nobody fails for it."""
-    tasks = {name: task._asdict() for name, task in account.tasks.items()}
-    carried = {name: each._asdict() for name, each in account.carried.items()}
-    text = json.dumps({**account._asdict(), "tasks": tasks, "carried": carried})
-    temporary = state / f"{FILE}.{os.urandom(6).hex()}"
+    body = {
+        **account._asdict(),
+        "tasks": {name: task._asdict() for name, task in account.tasks.items()},
+        "carried": {name: each._asdict() for name, each in account.carried.items()},
+        "removed": {name: each._asdict() for name, each in account.removed.items()},
+        "known": encode_known(account.known),
+    }
     with suppress(OSError):
-        try:
-            disk.create_file(temporary, text.encode(), 0o644)
-            disk.rename(temporary, state / FILE)
-        except OSError:
-            disk.unlink(temporary)
+        replace_file(state / FILE, json.dumps(body).encode(), disk=disk)
 
 
 def read_account(state: Path) -> Account | None:
@@ -147,6 +167,9 @@ def _read(state: Path) -> Account | None:
             found: dict[str, Any] = json.loads(file.read(_MAX_BYTES))
         tasks = {name: TaskAccount(**task) for name, task in found["tasks"].items()}
         carried = {name: Carried(**each) for name, each in found["carried"].items()}
-        return Account(**{**found, "tasks": tasks, "carried": carried})
+        removed = {name: Removed(**each) for name, each in found["removed"].items()}
+        known = decode_known(found["known"])
+        parts = {"carried": carried, "removed": removed, "known": known}
+        return Account(**{**found, "tasks": tasks, **parts})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None  # not written yet, or by another version

@@ -13,6 +13,7 @@ from wheelferry.daemon.children import Child
 from wheelferry.daemon.schedule import Task
 from wheelferry.errors import CacheNotFound
 from wheelferry.events import Level
+from wheelferry.ops.metrics import Known, decode_known
 
 STUCK_S: Final = 1800.0
 """After how long without a word a run is given up.
@@ -46,6 +47,9 @@ _BYTES: Final = {
 }
 """... and the bytes of their packs."""
 
+KNOWN: Final = "known"
+"""The type of a line with what the runner knows of the store, after the summary."""
+
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -68,6 +72,8 @@ class Result(NamedTuple):
         is_unsettled: Whether it left what was not complete yet.
         entries: How many entries it carried, also if it failed after that.
         size_bytes: Of packs, over the network, for these.
+        excess_bytes: What is beyond the budget after that, where there is one.
+        known: What the runner knows of the store now, if it was said.
     """
 
     error: str = ""
@@ -78,6 +84,8 @@ class Result(NamedTuple):
     is_unsettled: bool = False
     entries: int = 0
     size_bytes: int = 0
+    excess_bytes: int = 0
+    known: Known | None = None
 
 
 class Job:
@@ -106,6 +114,7 @@ class Job:
         )
         self._heard_s = now
         self._summary = _NOTHING
+        self._known: Known | None = None
         self._error = _NOTHING
         self._last = ""
         self._is_given_up = False
@@ -150,6 +159,8 @@ class Job:
         return self._conclude(code)._replace(
             entries=self._summary.get(_ENTRIES[self.task], 0),
             size_bytes=self._summary.get(_BYTES[self.task], 0),
+            excess_bytes=find_excess(self.task, self._summary),
+            known=self._known,
         )
 
     def _conclude(self, code: int | None) -> Result:
@@ -200,6 +211,23 @@ class Job:
             self._summary = said
         elif kind == "error":
             self._error = said
+        elif kind == KNOWN:
+            self._known = decode_known(said[KNOWN])
         elif said.get("level") in ("warning", "error"):
             return Warned(Level[said["level"].upper()], str(said.get("message", "")))
         return None
+
+
+def find_excess(task: Task, summary: Mapping[str, Any]) -> int:
+    """Return what a run says in its summary that it left beyond a budget, in bytes.
+
+    A gc that had nothing to look for says nothing: then nothing is beyond it.
+    """
+    if task is Task.GC:
+        return int(summary.get("over_bytes", 0)) + int(summary.get("short_bytes", 0))
+    if task is Task.TRIM:
+        left_bytes = int(summary.get("cache_bytes", 0)) - int(
+            summary.get("freed_bytes", 0)
+        )
+        return max(0, left_bytes - int(summary.get("max_bytes", 0)))
+    return 0

@@ -184,6 +184,7 @@ class Daemon:
                 started_s=self._started_s,
                 cache=str(settings.cache),
                 store=str(settings.store),
+                runner=settings.runner,
             ),
             state=settings.state,
             disk=self._disk,

@@ -1,64 +1,44 @@
-"""What the daemon's figures are called, and a scrape of them as Prometheus reads it.
-
-The text format, version 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
+"""What the daemon's own figures are called, and what a scrape of all of them says.
 
 Pure.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from wheelferry.daemon.account import Account, Carried, TaskAccount
+from wheelferry.daemon.account import Account, TaskAccount
 from wheelferry.daemon.http1 import ABSENT, OK, Answer, Head, encode_answer, encode_text
+from wheelferry.ops.metrics import (
+    KNOWN,
+    Metric,
+    Sample,
+    one,
+    render_known,
+    render_metrics,
+)
 
 PATH: Final = "/metrics"
 
 _KIND: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Sample(NamedTuple):
-    """One number, and the labels that tell it from others of its metric."""
-
-    value: float
-    labels: Mapping[str, str] = {}
-
-
-class Metric(NamedTuple):
-    """A metric.
-
-    Attributes:
-        name: By Prometheus' conventions: units are base units, and stand in the name.
-        kind: `gauge` or `counter`.
-        help: One sentence without its full stop.
-        samples: Finds its numbers; none of what is not known, or not so.
-    """
-
-    name: str
-    kind: str
-    help: str
-    samples: Callable[[Account], Iterable[Sample]]
-
-
 def _of_tasks(
     find: Callable[[TaskAccount], float | None],
 ) -> Callable[[Account], Iterable[Sample]]:
-    return lambda account: [
+    return lambda account: _by_task(account.tasks, find)
+
+
+def _by_task(
+    tasks: Mapping[str, Any], find: Callable[[Any], float | None]
+) -> list[Sample]:
+    return [
         Sample(value, {"task": name})
-        for name, task in account.tasks.items()
+        for name, task in tasks.items()
         if (value := find(task)) is not None
     ]
 
 
-def _of_carried(
-    find: Callable[[Carried], float],
-) -> Callable[[Account], Iterable[Sample]]:
-    return lambda account: [
-        Sample(find(carried), {"task": name})
-        for name, carried in account.carried.items()
-    ]
-
-
-METRICS: Final = (
+METRICS: Final[Sequence[Metric[Account]]] = (
     Metric(
         "wheelferry_build_info",
         "gauge",
@@ -69,13 +49,13 @@ METRICS: Final = (
         "wheelferry_daemon_start_time_seconds",
         "gauge",
         "When the daemon started, since the epoch",
-        lambda account: [Sample(account.started_s)],
+        one(lambda account: account.started_s),
     ),
     Metric(
         "wheelferry_degraded",
         "gauge",
         "1 while the daemon lacks something, such as the store, else 0",
-        lambda account: [Sample(int(bool(account.degraded)))],
+        one(lambda account: int(bool(account.degraded))),
     ),
     Metric(
         "wheelferry_task_last_success_timestamp_seconds",
@@ -96,24 +76,33 @@ METRICS: Final = (
         _of_tasks(lambda task: task.waits_since_s),
     ),
     Metric(
-        "wheelferry_carried_entries_total",
+        "wheelferry_removed_total",
         "counter",
-        "Entries put into the store (promote), or into the cache (pull)",
-        _of_carried(lambda carried: carried.entries),
+        "Packs removed from the store (gc), or entries from the cache (trim)",
+        lambda account: _by_task(account.removed, lambda removed: removed.number),
     ),
     Metric(
-        "wheelferry_carried_bytes_total",
+        "wheelferry_removed_bytes_total",
         "counter",
-        "Bytes of packs written to the store (promote), or read from it (pull)",
-        _of_carried(lambda carried: carried.size_bytes),
+        "Size of what was removed from the store (gc), or from the cache (trim)",
+        lambda account: _by_task(account.removed, lambda removed: removed.size_bytes),
+    ),
+    Metric(
+        "wheelferry_budget_excess_bytes",
+        "gauge",
+        "What the last removal left beyond the budget of the store (gc) or cache (trim)",
+        lambda account: _by_task(account.removed, lambda removed: removed.excess_bytes),
     ),
     Metric(
         "wheelferry_inotify_watches",
         "gauge",
         "How many inotify watches the daemon has; 0 while it does without",
-        lambda account: [Sample(account.watches)],
+        one(lambda account: account.watches),
     ),
 )
+"""Those of a daemon alone."""
+
+CATALOGUE: Final[Sequence[Metric[Any]]] = (*METRICS, *KNOWN)
 """All of them, in the order of a scrape."""
 
 
@@ -128,28 +117,10 @@ def answer_scrape(asked: Head | Answer, account: Account) -> bytes:
         return encode_answer(asked)
     if (asked.method, asked.target) != ("GET", PATH):
         return encode_answer(Answer(ABSENT, f"there is nothing but GET {PATH} here"))
-    return encode_text(OK, render_metrics(account), kind=_KIND)
+    return encode_text(OK, render_account(account), kind=_KIND)
 
 
-def render_metrics(account: Account) -> str:
-    """Return all metrics in the text format; one without a number is left out."""
-    lines: list[str] = []
-    for metric in METRICS:
-        if samples := list(metric.samples(account)):
-            lines += [
-                f"# HELP {metric.name} {metric.help}.",
-                f"# TYPE {metric.name} {metric.kind}",
-                *(_render(metric.name, sample) for sample in samples),
-            ]
-    return "\n".join([*lines, ""])
-
-
-def _render(name: str, sample: Sample) -> str:
-    labels = ",".join(
-        f'{label}="{_escape(value)}"' for label, value in sample.labels.items()
-    )
-    return f"{name}{f'{{{labels}}}' if labels else ''} {sample.value}"
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def render_account(account: Account) -> str:
+    """Return all that a daemon has to tell, in the text format."""
+    own = render_metrics(METRICS, account, runner=account.runner)
+    return own + render_known(account.known, runner=account.runner)

@@ -9,7 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from wheelferry.daemon.account import Account, Carried, TaskAccount, write_account
+from wheelferry.daemon.account import (
+    Account,
+    Carried,
+    Removed,
+    TaskAccount,
+    write_account,
+)
 from wheelferry.daemon.jobs import Result, Warned
 from wheelferry.daemon.notify import Notifier
 from wheelferry.daemon.schedule import Task, Turn
@@ -49,7 +55,8 @@ class Reporter:
         monotonic_s: Callable[[], float],
     ) -> None:
         self._account = account._replace(
-            carried={task.value: Carried() for task in (Task.PROMOTE, Task.PULL)}
+            carried={task.value: Carried() for task in (Task.PROMOTE, Task.PULL)},
+            removed={task.value: Removed() for task in (Task.GC, Task.TRIM)},
         )
         self._state = state
         self._disk = disk
@@ -98,6 +105,9 @@ class Reporter:
     def ended(self, task: Task, result: Result) -> None:
         """Say what a run did, or that it failed."""
         self.carried(task, result)
+        self._removed(task, result)
+        if result.known is not None:
+            self._account = self._account._replace(known=result.known)
         before = self._account.tasks.get(task.value, TaskAccount())
         if result.error:
             self.lacks(task.value, result.error, hint=result.hint)
@@ -120,6 +130,19 @@ class Reporter:
         )
         carried = {**self._account.carried, task.value: after}
         self._account = self._account._replace(carried=carried)
+
+    def _removed(self, task: Task, result: Result) -> None:
+        """Count what a run has removed, if it removes, and see what is left."""
+        if task.value not in self._account.removed:
+            return
+        before = self._account.removed[task.value]
+        after = Removed(
+            before.number + result.entries,
+            before.size_bytes + result.size_bytes,
+            before.excess_bytes if result.error else result.excess_bytes,
+        )
+        removed = {**self._account.removed, task.value: after}
+        self._account = self._account._replace(removed=removed)
 
     def lacks(
         self, what: str, message: str, *, hint: str = "", meanwhile: str = TRIED_AGAIN

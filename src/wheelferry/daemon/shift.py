@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
+from wheelferry.daemon.buildtimes import BuildTimes
 from wheelferry.daemon.door import Door, Terms
 from wheelferry.daemon.exporter import make_exporter
 from wheelferry.daemon.jobs import Job, Result
 from wheelferry.daemon.poll import Poller, Sight
 from wheelferry.daemon.report import STORE, Reporter
 from wheelferry.daemon.schedule import Schedule, Task
+from wheelferry.daemon.textfile import Textfile
 from wheelferry.daemon.wake import Wake
 from wheelferry.daemon.watch import Signal, Watch
 from wheelferry.disk import Disk
@@ -29,6 +31,7 @@ class Settings(NamedTuple):
         cache: Root of the local uv cache; may not be there.
         state: This runner's own directory.
         store: Where the store is; nothing is looked up there.
+        runner: Who this is in the store.
         catalog: Its directory whose names tell of every change.
         tasks: What is to be done.
         poll_s: How often the store is looked at.
@@ -39,11 +42,13 @@ class Settings(NamedTuple):
         payload: The configuration, for that program's stdin.
         door: Where it is asked to pull, if anywhere.
         metrics_port: Port of the loopback where its figures can be had, if any.
+        textfile: File that has them for node_exporter, if any.
     """
 
     cache: Path
     state: Path
     store: Path
+    runner: str
     catalog: Path
     tasks: frozenset[Task]
     poll_s: float
@@ -54,10 +59,11 @@ class Settings(NamedTuple):
     payload: bytes
     door: Terms | None = None
     metrics_port: int | None = None
+    textfile: Path | None = None
 
 
 class _Service(Protocol):
-    """What others connect to."""
+    """What is there for others."""
 
     def step(self, now: float) -> None:
         """Do what is due."""
@@ -113,7 +119,12 @@ class Shift:
             timeout_s=settings.timeout_s,
             track=self._track,
         )
-        self._watch = Watch(settings.cache, tell=wake.tell, warn=wake.warn)
+        self._watch = Watch(
+            settings.cache,
+            tell=wake.tell,
+            warn=wake.warn,
+            hear_build=BuildTimes(settings.state, disk).hear,
+        )
         self._check_s = now
         self._services: list[_Service] = []
         if (terms := settings.door) is not None:
@@ -124,6 +135,8 @@ class Shift:
             self._services.append(
                 make_exporter(port, selector=selector, reporter=reporter)
             )
+        if (path := settings.textfile) is not None:
+            self._services.append(Textfile(path, disk=disk, reporter=reporter))
 
     def step(self, now: float) -> float:
         """Do what is due; return when to be called again, if nothing happens before."""
@@ -137,8 +150,6 @@ class Shift:
             self._saw(sight, now)
         for job in list(self._jobs.values()):
             job.check(now)
-        for service in self._services:
-            service.step(now)
         if not self._is_ready and (self._has_looked or now >= self._began_s + READY_S):
             self._is_ready = True
             self._say_ready()
@@ -150,6 +161,8 @@ class Shift:
             watching="absent" if self._watch.is_absent else self._watch.mode,
             watches=self._watch.watches,
         )
+        for service in self._services:  # they tell what is so by now
+            service.step(now)
         starts_s = self._schedule.next_s()
         return min(
             self._check_s,

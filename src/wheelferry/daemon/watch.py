@@ -73,6 +73,7 @@ class Watch:
         cache: Its root.
         tell: Hears of changes, in any thread.
         warn: Hears of what is wrong, in any thread.
+        hear_build: Hears of what comes and goes where uv builds, in any thread.
         open_ears: Makes what listens; others in tests.
         now_s: This host's time, as files have it.
         monotonic_s: The clock for pauses.
@@ -87,12 +88,14 @@ class Watch:
         *,
         tell: Callable[[Signal], None],
         warn: Callable[[str], None],
+        hear_build: Callable[[FileSystemEvent], None] | None = None,
         open_ears: Callable[[Callable[[str], None]], Ears] = Ears,
         now_s: Callable[[], float] = clock.now_s,
         monotonic_s: Callable[[], float] = clock.monotonic_s,
     ) -> None:
         self._tell = tell
         self._warn = warn
+        self._hear_build = hear_build
         self._open_ears = open_ears
         self._now_s = now_s
         self._monotonic_s = monotonic_s
@@ -242,6 +245,8 @@ class Watch:
     def _hear(self, place: _Place, event: FileSystemEvent) -> None:
         """Take an event of a directory; in watchdog's thread."""
         place.heard_s = self._now_s()
+        if place is self._builds and self._hear_build is not None:
+            self._hear_build(event)
         news = place.news(event)
         if path_of(event) == place.path:
             place.is_gone = True

@@ -56,6 +56,11 @@ class Disk:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         return os.open(path, flags, mode)
 
+    def open_append(self, path: StrPath, mode: int = 0o666) -> int:
+        """Open a file, made if need be, for writes at its end; return its descriptor."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(path, flags, mode)
+
     def write(self, fd: int, data: Buffer) -> None:
         """Write all of `data` at the descriptor's position."""
         view = memoryview(data).cast("B")

@@ -9,7 +9,8 @@ trash.  plan: `gc_plan`.  apply, in this order:
    Killed after it: the objects are orphans, which the next gc takes.
 4. *discard*: rename the objects into the trash.
 5. *look again*: list the catalog once more, kill the copies that a merge has made of
-   these records meanwhile, and bring back what else a segment names that came since.  Killed before it: 1, by any other gc, and before anything is purged.
+   these records meanwhile, and bring back what else a segment names that came since.
+   Killed before it: 1, by any other gc, and before anything is purged.
 
 Promoters look again too, after their segment is committed.  A promoter that left out a
 pack because it was there, and a gc that takes it away, cannot both miss each other: if
@@ -17,7 +18,7 @@ the segment came before our second listing, 5 finds it; if after, the promoter l
 the pack after our rename, and puts it back.  Any number may run at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -26,7 +27,7 @@ from wheelferry.disk.clock import monotonic_s
 from wheelferry.errors import CacheError, StoreError
 from wheelferry.events import Event, Level, progress
 from wheelferry.ops.bury import bury, bury_copies
-from wheelferry.ops.gc_content import find_content
+from wheelferry.ops.gc_content import find_banned, find_content
 from wheelferry.ops.gc_plan import Budget, GcPlan, Victim, Why, plan_gc
 from wheelferry.ops.room import ROOM_BYTES, commit_with_room, free_trash
 from wheelferry.ops.tiers import Tiers
@@ -110,7 +111,7 @@ class _Removal:
         if not self._plan.wanted:
             return
         self._tiers.refresh()
-        named = self._tiers.view.named({item.digest for item in self._plan.wanted})
+        named = self._find_wanted({item.digest for item in self._plan.wanted})
         for item in self._plan.wanted:
             if item.digest in named:
                 self._recover(item)
@@ -153,16 +154,20 @@ class _Removal:
         else:
             self._report.others += 1
 
-    def _look_again(self, digests: Sequence[Digest]) -> None:
+    def _look_again(self, digests: Collection[Digest]) -> None:
         self._tiers.refresh()
         bury_copies(self._tiers, self._commit)
-        named = self._tiers.view.named(digests)
+        named = self._find_wanted(digests)
         if not named:
             return
         # Whoever took it away: of two at once, one sees the segment first.
         trash = self._store.list_trash(only=named)
         for item in {item.digest: item for item in trash}.values():
             self._recover(item)
+
+    def _find_wanted(self, digests: Collection[Digest]) -> frozenset[Digest]:
+        """Return what records name, and no admin has forbidden meanwhile."""
+        return self._tiers.view.named(digests) - find_banned(self._tiers)
 
     def _recover(self, item: Trashed) -> None:
         if self._store.recover_object(item):

@@ -224,11 +224,13 @@ def sort_trash(
 ) -> tuple[tuple[Trashed, ...], tuple[Trashed, ...], tuple[Trashed, ...]]:
     """Return what of the trash is wanted again, is to be purged, and stays.
 
-    Wanted: a record names it, and it is missing.  Whoever took it away was killed before
+    Wanted: a record names it, and it is missing, and nobody has forbidden it.  Whoever took it away was killed before
     it could look whether that was right.  While a part of the catalog cannot be read,
     nothing is purged: a record may be there.
     """
-    missing = {pack.digest for pack in content.packs if pack.is_missing}
+    missing = {
+        pack.digest for pack in content.packs if pack.is_missing and not pack.is_banned
+    }
     wanted: dict[Digest, Trashed] = {}
     for item in content.trash:  # of several the latest
         if item.digest in missing:

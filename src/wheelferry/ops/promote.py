@@ -6,14 +6,15 @@ pack: an orphan, which no record names.  Killed after the segment: all of it cou
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from wheelferry.disk import WorkDir
 from wheelferry.disk.clock import Deadline, monotonic_s
 from wheelferry.errors import CacheError, DeadlinePassed, StoreError, StoreFull
 from wheelferry.events import Event, Level, progress
+from wheelferry.ops.builds import ROLE, Build, encode_build_s, find_time, read_builds
 from wheelferry.ops.convert import event_fields
 from wheelferry.ops.left import Left
 from wheelferry.ops.local import local_disk, sweep_staging
@@ -151,6 +152,7 @@ def _promote(
 ) -> None:
     with WorkDir.open(tiers.staging, disk=tiers.disk) as work, Pool() as pool:
         batch = _Batch(tiers, report, outflow)
+        builds = read_builds(tiers.state)
         pace = Pace()
         try:
             done_bytes = 0
@@ -180,7 +182,7 @@ def _promote(
                     step=step,
                 )
                 if isinstance(outcome, Packed):
-                    batch.add(outcome)
+                    batch.add(_timed(outcome, candidate, builds))
                 else:
                     report.rejected.append(outcome.left)
                     if outcome.stamp:
@@ -216,6 +218,15 @@ def _note_refused(tiers: Tiers, refused: Mapping[Identity, Rejection]) -> None:
     """
     if refused != tiers.view.memory.rejected():
         tiers.view.memory.replace_rejected(refused)
+
+
+def _timed(packed: Packed, candidate: Candidate, builds: Sequence[Build]) -> Packed:
+    """Return what was packed with how long its build took, if that was seen."""
+    build_s = find_time(candidate.entry.wheel_file, builds)
+    if build_s is None:
+        return packed
+    files = {**packed.record.files, ROLE: encode_build_s(build_s)}
+    return replace(packed, record=packed.record._replace(files=files))
 
 
 def _rejected(left: Left) -> Event:

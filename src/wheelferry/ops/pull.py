@@ -6,8 +6,9 @@ It runs before every job and mostly has nothing to do, so what it imports is cou
 Values that it always needs are named tuples: to define a frozen dataclass takes 1 ms.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from wheelferry.ops.ledger import Run, note_run
 from wheelferry.ops.limits import NO_LIMITS, Limits
 from wheelferry.ops.local import sweep_staging
 from wheelferry.ops.pull_plan import PullPlan, PullReport, compare, plan_pull
@@ -18,12 +19,18 @@ from wheelferry.store.record import Digest
 __all__ = ["Limits", "PullPlan", "PullReport", "apply_pull", "plan_pull"]
 
 
-def apply_pull(tiers: Tiers, plan: PullPlan, limits: Limits = NO_LIMITS) -> PullReport:
+def apply_pull(
+    tiers: Tiers,
+    plan: PullPlan,
+    limits: Limits = NO_LIMITS,
+    *,
+    run: Run | None = None,
+) -> PullReport:
     """Carry a plan out; what cannot be restored is reported, and the rest goes on.
 
     When the store fails, or the tiers' deadline comes, what was read until then is
     published and the report says so.  Of `limits` only the rate matters here: the plan
-    is within the others already.
+    is within the others already.  With `run`, it is in the figures.
 
     Raises CacheError: the cache cannot be written, or stayed locked.
     """
@@ -45,9 +52,27 @@ def apply_pull(tiers: Tiers, plan: PullPlan, limits: Limits = NO_LIMITS) -> Pull
             (record.identity for record in held),
             added=(record.identity for record in report.restored),
         )
+    if run is not None:
+        _note_run(tiers, run, plan, report)
     if report.stopped_by is None:
         note_usage(tiers, _held_packs(tiers, plan, report))
     return report
+
+
+def _note_run(tiers: Tiers, run: Run, plan: PullPlan, report: PullReport) -> None:
+    sums: dict[str, float] = {"pulls": 1}
+    packages: Sequence[Mapping[str, object]] = ()
+    if report.stopped_by is not None:
+        sums["failed"] = 1
+    if plan.served is not None:
+        sums["reused"] = len(plan.held)
+        sums["reused_bytes"] = sum(record.size_bytes or 0 for record in plan.held)
+    if report.restored:
+        from wheelferry.ops.savings import count_restored  # noqa: PLC0415
+
+        restored, packages = count_restored(plan, report)
+        sums.update(restored)
+    note_run(tiers.state, run, sums, packages, now_s=tiers.now(), disk=tiers.disk)
 
 
 def _held_packs(tiers: Tiers, plan: PullPlan, report: PullReport) -> Iterator[Digest]:

@@ -106,6 +106,8 @@ class PullReport:
         present_meanwhile: Entries that another pull, or uv, put there first.
         late: Number of entries among `failed` that the deadline left in the store.
         late_bytes: Size of their packs.
+        build_times: Of those restored that were built where somebody saw how long it
+            took: the seconds.
         stopped_by: What ended it half way, if anything did.
     """
 
@@ -128,6 +130,7 @@ class PullReport:
         self.present_meanwhile = present_meanwhile
         self.late = late
         self.late_bytes = late_bytes
+        self.build_times: dict[RecordRef, float] = {}
         self.stopped_by = stopped_by
 
 

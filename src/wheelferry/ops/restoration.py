@@ -16,6 +16,7 @@ from typing import NamedTuple
 from wheelferry.disk import WorkDir, clock
 from wheelferry.errors import CacheError, CacheLocked, DeadlinePassed
 from wheelferry.events import Event, Level, progress
+from wheelferry.ops.builds import ROLE, parse_build_s
 from wheelferry.ops.choose import subject_of
 from wheelferry.ops.claims import POLL_S, Claims, patience
 from wheelferry.ops.convert import decode_entry, event_fields
@@ -173,6 +174,8 @@ class _Restoration:
                 staged=found,
             )
             restorable.append((record, item))
+            if (build_s := parse_build_s(whole.files.get(ROLE))) is not None:
+                self._report.build_times[record.ref] = build_s
         if restorable:
             self._publish(restorable)
 

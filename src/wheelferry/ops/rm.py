@@ -5,9 +5,9 @@
 2. *purge*: remove the packs, without a grace.
 3. *bury*: commit tombstones for their records.  These come last: a run that was killed
    finds by the records what is left to be removed.
-4. *look again*: kill the copies that a merge has made of these records meanwhile, and go
-   to 2 for what a promoter that did not know of the ban, or a gc between 2 and 3, has
-   put back.  What comes later than that is for the next gc.
+4. *look again*, and go to 2 for what is there once more: what a promoter that did not
+   know of the ban has put back, and copies that a merge has made of the records
+   meanwhile.  What comes later than that is for the next gc.
 
 On a share that is too full for 1, the trash goes first, and then the packs: who puts one
 back before the ban does so before 2.  Allowed again by the removal of the segments of 1.
@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from wheelferry.errors import CacheError
 from wheelferry.ops.bans import Bans, spell
-from wheelferry.ops.bury import bury, bury_copies
+from wheelferry.ops.bury import bury
 from wheelferry.ops.room import (
     ask_time,
     commit_with_room,
@@ -107,7 +107,6 @@ class _Removal:
             remove_now(tiers, self._sizes, ask_time(tiers))
             bury(tiers, self._occurrences, self._commit)
             tiers.refresh()
-            bury_copies(tiers, self._commit)
             missing = tiers.store.look_again(self._sizes)
             if not self.find() and len(missing) == len(self._sizes):
                 break

@@ -1,7 +1,8 @@
-"""Say in the store, once a day, which packs this runner's cache holds; see what others said.
+"""Say in the store, once a day, what this runner uses and did; see what others said.
 
-For the removal of packs that nobody needs, and for a pull that has no room for all.  A convenience: a runner that may not write to
-the store, or cannot reach it, does without.
+For the removal of packs that nobody needs, for a pull that has no room for all, and for
+the figures of a fleet.  A convenience: a runner that may not write to the store, or cannot
+reach it, does without.
 """
 
 from collections.abc import Iterable
@@ -30,16 +31,16 @@ def last_uses(tiers: Tiers) -> dict[Digest, int]:
 
 def read_uses(store: Store) -> dict[Digest, int]:
     """Return the same; raises StoreError if the store does not tell."""
-    found: dict[Digest, int] = {}
-    for _, written_s, usage in store.read_usage():
-        for time_s, packs in ((written_s, usage.held), *usage.before):
-            for pack in packs:
-                found[pack] = max(time_s, found.get(pack, time_s))
-    return found
+    from wheelferry.store.usage import find_last_uses  # noqa: PLC0415
+
+    return find_last_uses(store.read_usage())
 
 
 def note_usage(tiers: Tiers, held: Iterable[Digest], *, is_due: bool = False) -> None:
-    """Write which packs are held, unless that was done within a day and is not due."""
+    """Say which packs are held, and what this runner did.
+
+    Unless it did so within a day, and it is not due all the same.
+    """
     marker = tiers.state / USED
     try:
         written_s = marker.stat().st_mtime
@@ -47,8 +48,10 @@ def note_usage(tiers: Tiers, held: Iterable[Digest], *, is_due: bool = False) ->
         written_s = 0.0
     if not is_due and 0 <= tiers.now() - written_s < INTERVAL_S:
         return
+    from wheelferry.ops.handover import hand_over  # noqa: PLC0415 (once a day)
+
     try:
-        tiers.store.write_usage(held)
+        hand_over(tiers, held)
     except StoreError as exc:
         tiers.emit(
             Event(

@@ -1,255 +1,295 @@
-"""Verify: read all of a store and say what is damaged; changes nothing.
+"""Verify: read a store, all of it or a part, and say what is damaged.
 
+Changes nothing in the store: `verify_fix` does what follows from it, if it is asked to.
 Damage is reported after a second read only: one machine with bad memory must not talk a
 whole fleet out of its store.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final
 
+from wheelferry.disk import clock
 from wheelferry.errors import (
     IntegrityError,
+    ObjectCorrupt,
     StoreFormatUnsupported,
-    StoreSilent,
-    StoreUnavailable,
+    StoreFull,
+    StoreReadOnly,
+    UnsafePath,
     WheelferryError,
 )
-from wheelferry.events import Event, Level, Sink, progress
-from wheelferry.ops.convert import decode_entry
-from wheelferry.ops.finding import Finding, Severity
-from wheelferry.pack.reader import Extracted, check_pack
-from wheelferry.store.base import Store
-from wheelferry.store.record import Digest, Record, SegmentId
-from wheelferry.store.segment import Segment, decode_segment
-from wheelferry.uvcache.recordcheck import check_restorable
-
-T = TypeVar("T")
-
-_DAMAGE = (IntegrityError, StoreUnavailable)
-"""What one file can have, and the store as a whole be well."""
-
-_LEVELS = {
-    Severity.ERROR: Level.ERROR,
-    Severity.WARNING: Level.WARNING,
-    Severity.INFO: Level.INFO,
-}
-
-PULL_AGAIN = (
-    "pull takes it as missing; the next promotion of a runner that missed it mends it"
+from wheelferry.events import Sink, progress
+from wheelferry.ops.finding import Findings, Severity
+from wheelferry.ops.verify_catalog import (
+    MENDED_BY,
+    MISSED,
+    UNREADABLE,
+    Catalog,
+    CatalogReader,
+    Line,
 )
+from wheelferry.ops.verify_memory import Memory
+from wheelferry.ops.verify_read import Verdict, read_packs
+from wheelferry.ops.verify_report import VerifyReport
+from wheelferry.ops.verify_scope import Dated, Scope, choose
+from wheelferry.pack.reader import Extracted
+from wheelferry.store import layout
+from wheelferry.store.base import Store
+from wheelferry.store.record import Digest
+
+__all__ = ["VerifyReport", "verify_store"]
+
+EVERYTHING: Final = Scope()
+
+LEFTOVER_S: Final = 24 * 3600
+"""Age at which a temporary file belongs to nobody, as for its own runner."""
 
 
-@dataclass(slots=True, kw_only=True)
-class VerifyReport:
-    """What was read, and what was found; sizes in bytes."""
+def verify_store(
+    store: Store,
+    emit: Sink,
+    *,
+    scope: Scope = EVERYTHING,
+    memory: Memory | None = None,
+    is_anew: bool = False,
+) -> VerifyReport:
+    """Check an opened store.
 
-    segments: int = 0
-    records: int = 0
-    objects: int = 0
-    object_bytes: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    All segments are read, all objects looked at, and the contents of those in the scope
+    read, a few at a time.
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether nothing was found that is an error."""
-        return all(f.severity is not Severity.ERROR for f in self.findings)
+    Args:
+        store: The store.
+        emit: Where findings and progress go.
+        scope: What is to be read.
+        memory: What this runner has read before.
+        is_anew: Whether not to go on where a run before was cut off.
 
-
-def verify_store(store: Store, emit: Sink, *, contents: bool = True) -> VerifyReport:
-    """Check every segment, record and object of an opened store.
-
-    With `contents` false, objects are checked for presence and size only.
-
-    Raises StoreError when the store cannot be read any further.
+    Raises:
+        UnsafePath: A directory of the store is none, such as a link to elsewhere.
+        StoreError: The store cannot be read any further.
     """
-    verification = _Verification(store, emit, contents=contents)
+    verification = _Verification(store, emit)
     verification.check_foreign()
-    verification.check_segments()
-    verification.check_objects()
-    return verification.report
+    verification.read_catalog()
+    verification.read_objects(scope, memory, is_anew=is_anew)
+    verification.check_missing()
+    verification.check_leftovers()
+    return verification.finish()
 
 
 class _Verification:
-    def __init__(self, store: Store, emit: Sink, *, contents: bool) -> None:
-        self.report = VerifyReport()
+    def __init__(self, store: Store, emit: Sink) -> None:
+        self._report = VerifyReport()
+        self._findings = Findings(emit)
         self._store = store
         self._emit = emit
-        self._contents = contents
-        self._records: dict[Digest, list[tuple[SegmentId, Record]]] = {}
+        self._reader = CatalogReader(store, self._findings, self._doubt)
+        self._catalog = Catalog()
+        self._objects: list[Dated] = []
+        self._vanished: set[Digest] = set()
 
     def check_foreign(self) -> None:
         """Find what is in the store's directories and is not the store's."""
         for path, message in self._store.list_foreign():
-            self._find(
+            if path in layout.DIRECTORIES:
+                raise UnsafePath(
+                    f"{path} in the store {self._store.location}: {message}",
+                    hint="nothing is read through it; see who can write to the store,"
+                    " remove it, and run `wheelferry init` again",
+                )
+            self._findings.add(
                 Severity.WARNING, "foreign-file", path, message, "look at it, remove it"
             )
 
-    def check_segments(self) -> None:
+    def read_catalog(self) -> None:
         """Decode every segment, and collect the records that are not removed."""
-        segments: dict[SegmentId, Segment] = {}
-        for name in sorted(self._store.list_segments()):
-            self.report.segments += 1
-            decoded = self._read_segment(name)
-            if decoded is not None:
-                segments[name] = decoded
-        dead = {
-            (tombstone.segment, tombstone.number)
-            for segment in segments.values()
-            for tombstone in segment.footer.tombstones
-        }
-        for name, segment in segments.items():
-            for number, record in enumerate(segment.records):
-                if (name, number) not in dead:
-                    self.report.records += 1
-                    self._check_record(name, number, record)
+        self._catalog = self._reader.read_all()
 
-    def check_objects(self) -> None:
-        """Check every object, and that each one a record names is there."""
-        seen: set[Digest] = set()
-        for digest, size_bytes in self._store.list_objects():
-            seen.add(digest)
-            self.report.objects += 1
-            self.report.object_bytes += size_bytes
-            self._check_object(digest, size_bytes)
+    def read_objects(
+        self, scope: Scope, memory: Memory | None, *, is_anew: bool
+    ) -> None:
+        """Look at every object, and read those that are in the scope."""
+        self._objects = [Dated(*item) for item in self._store.list_dated()]
+        for item in self._objects:
+            if item.digest not in self._catalog.lines:
+                self._findings.add(
+                    Severity.INFO,
+                    "object-orphan",
+                    item.digest,
+                    f"no record names it ({item.size_bytes} bytes): a promoter was"
+                    " interrupted, or is at work; `wheelferry gc` removes it in time",
+                )
+        is_dated = scope.since_s < float("inf")
+        choice = choose(
+            self._objects,
+            scope,
+            read_s=memory.read_times() if memory else {},
+            began_s=memory.begin(is_anew=is_anew) if memory and scope.is_whole else 0.0,
+            now_s=self._now_s() if is_dated else 0.0,
+        )
+        wanted = dict.fromkeys((*choice.wanted, *self._of_other_sizes()))
+        self._report.resumed = choice.resumed
+        total_bytes = sum(item.size_bytes for item in wanted)
+
+        def settle(item: Dated, verdict: Verdict[Extracted]) -> None:
+            self._report.read += 1
+            self._report.read_bytes += item.size_bytes
+            if self._judge(item, verdict) and memory is not None:
+                memory.note(item.digest)
             self._emit(
                 progress(
-                    "verifying", done=len(seen), total=len(seen | self._records.keys())
+                    "verifying",
+                    done=self._report.read,
+                    total=len(wanted),
+                    done_bytes=self._report.read_bytes,
+                    total_bytes=total_bytes,
                 )
             )
-        for digest in sorted(self._records.keys() - seen):
-            if self._store.object_size(digest) is None:
-                self._find(
+
+        read_packs(self._store, wanted, settle)
+        if memory is not None:
+            memory.forget_all_but(item.digest for item in self._objects)
+            if scope.is_whole:
+                memory.finish()
+
+    def check_missing(self) -> None:
+        """Find records whose objects are not there."""
+        there = {item.digest for item in self._objects} - self._vanished
+        missing = self._store.look_again(sorted(self._catalog.lines.keys() - there))
+        if not missing:
+            return
+        # What was removed in the meantime is not missed.
+        self._catalog = self._reader.read_new()
+        for digest in missing:
+            if digest in self._catalog.lines:
+                self._findings.add(
                     Severity.ERROR,
                     "object-missing",
                     digest,
-                    f"named by {self._names(digest)}, but there is no such object",
-                    PULL_AGAIN,
+                    f"named by {self._catalog.names(digest)}, but there is no such object",
+                    MISSED,
                 )
 
-    def _read_segment(self, segment: SegmentId) -> Segment | None:
-        def read() -> Segment | None:
-            data = self._store.read_segment(segment)
-            return None if data is None else decode_segment(data, segment=segment)
+    def check_leftovers(self) -> None:
+        """Find temporary files that belong to nobody, and say what lies in quarantine."""
+        staged = list(self._store.list_leftovers())
+        aside = self._store.list_quarantine()
+        self._report.quarantined = len(aside)
+        self._report.quarantined_bytes = sum(item.size_bytes for item in aside)
+        # By the host's clock: to ask the server's, a file would have to be written.
+        limit_s = clock.now_s() - LEFTOVER_S
+        for path, size_bytes, written_s in staged:
+            if written_s < limit_s:
+                self._findings.add(
+                    Severity.INFO,
+                    "staging-leftover",
+                    path,
+                    f"{size_bytes} bytes that nobody has written to for a day",
+                    "`wheelferry verify --fix` removes it",
+                )
 
-        return self._twice(f"catalog/{segment}.seg", read)
+    def finish(self) -> VerifyReport:
+        """Return the report."""
+        report = self._report
+        report.segments = self._catalog.segments
+        report.records = self._catalog.records
+        report.objects = len(self._objects)
+        report.object_bytes = sum(item.size_bytes for item in self._objects)
+        report.bad_segments = self._catalog.damaged
+        report.findings = self._findings.items
+        there = {item.digest for item in self._objects} - self._vanished
+        report.present = frozenset(there - report.bad_packs.keys())
+        return report
 
-    def _check_record(self, segment: SegmentId, number: int, record: Record) -> None:
-        self._records.setdefault(record.pack, []).append((segment, record))
-        try:
-            check_restorable(decode_entry(record, record.files), record.pack)
-        except WheelferryError as exc:
-            self._find(
-                Severity.ERROR,
-                "record-unusable",
-                f"catalog/{segment}.seg, record {number}",
-                exc.message,
-                exc.hint or PULL_AGAIN,
+    def _of_other_sizes(self) -> list[Dated]:
+        """Return the objects that are longer or shorter than a record says."""
+        return [
+            item
+            for item in self._objects
+            for line in self._catalog.lines.get(item.digest, ())
+            if line.pack_bytes != item.size_bytes
+        ]
+
+    def _judge(self, item: Dated, verdict: Verdict[Extracted]) -> bool:
+        """Compare an object with what is said of it; return whether all is well."""
+        digest = item.digest
+        if verdict.doubt:
+            self._doubt(digest, verdict.doubt)
+        lines = self._catalog.lines.get(digest, [])
+        problem = verdict.problem
+        if problem is None and verdict.value is None:
+            self._vanished.add(digest)
+            return False
+        if problem is None:
+            wrong = [line for line in lines if not _agrees(line, item, verdict.value)]
+            for line in wrong:
+                self._disagree(line, item, verdict.value)
+            return not wrong
+        self._blame(item, problem, lines)
+        return False
+
+    def _blame(self, item: Dated, problem: WheelferryError, lines: list[Line]) -> None:
+        """Say what two reads complained of, and whom that concerns."""
+        digest, said = item.digest, {line.pack_bytes for line in lines}
+        severity, hint = Severity.ERROR, UNREADABLE
+        if isinstance(problem, StoreFormatUnsupported):
+            severity, hint = Severity.WARNING, problem.hint or "upgrade this runner"
+        elif isinstance(problem, ObjectCorrupt):
+            self._report.bad_packs[digest] = problem.message
+            hint = MENDED_BY
+        elif isinstance(problem, IntegrityError):
+            # It has the bytes that its name says: whoever made it is to blame.
+            if not lines:
+                severity = Severity.WARNING  # it harms nobody
+            self._report.false_records += [line.place for line in lines]
+            hint = (
+                "see who wrote it; `wheelferry verify --fix` removes its records, and"
+                " `wheelferry gc` then removes it"
             )
-
-    def _check_object(self, digest: Digest, size_bytes: int) -> None:
-        named = self._records.get(digest, [])
-        if not named:
-            self._find(
-                Severity.INFO,
-                "object-orphan",
-                digest,
-                f"no record names it ({size_bytes} bytes): a promoter was interrupted, "
-                "or is at work",
-            )
-        announced = {record.pack_bytes for _, record in named}
-        if announced - {size_bytes}:
-            self._find(
-                Severity.ERROR,
+        if digest in self._report.bad_packs and said - {item.size_bytes}:
+            self._findings.add(
+                severity,
                 "object-size",
                 digest,
-                f"has {size_bytes} bytes, but {self._names(digest)} says "
-                f"{', '.join(map(str, sorted(announced)))}",
-                PULL_AGAIN,
+                f"has {item.size_bytes} bytes, but {self._catalog.names(digest)} says"
+                f" {', '.join(map(str, sorted(said)))}",
+                hint,
             )
-        elif self._contents:
-            self._check_contents(digest, size_bytes)
+        else:
+            self._findings.add(
+                severity, problem.reference, digest, problem.message, hint
+            )
 
-    def _check_contents(self, digest: Digest, size_bytes: int) -> None:
-        def read() -> Extracted | None:
-            stream = self._store.open_object(digest)
-            if stream is None:
-                return None
-            with stream:
-                return check_pack(stream.read, digest=digest, size_bytes=size_bytes)
+    def _disagree(self, line: Line, item: Dated, found: Extracted | None) -> None:
+        said = Extracted(tree_bytes=line.tree_bytes, tree_files=line.tree_files)
+        self._report.false_records.append(line.place)
+        self._findings.add(
+            Severity.ERROR,
+            "record-disagrees",
+            f"catalog/{line.place.segment}.seg, {line.subject}",
+            f"says {said}, packed into {line.pack_bytes} bytes; its pack"
+            f" {item.digest} of {item.size_bytes} bytes has {found}",
+            "`wheelferry verify --fix` removes the record; then the next promotion of a"
+            " runner that has the wheel adds a right one",
+        )
 
-        extracted = self._twice(digest, read)
-        for segment, record in self._records.get(digest, []) if extracted else []:
-            said = Extracted(tree_bytes=record.tree_bytes, tree_files=record.tree_files)
-            if said != extracted:
-                self._find(
-                    Severity.ERROR,
-                    "record-disagrees",
-                    f"catalog/{segment}.seg, {record.name} {record.version}",
-                    f"says {said}, its pack {digest} has {extracted}",
-                    "promote the wheel again from a runner that has it",
-                )
+    def _doubt(self, subject: str, message: str) -> None:
+        self._report.is_doubtful = True
+        self._findings.add(
+            Severity.WARNING,
+            "read-unstable",
+            subject,
+            message,
+            "check this machine's memory, and its network",
+        )
 
-    def _twice(self, subject: str, read: Callable[[], T | None]) -> T | None:
-        """Return what `read` returns; if it finds damage, ask it once more."""
+    def _now_s(self) -> float:
         try:
-            return read()
-        except StoreFormatUnsupported as exc:
-            self._find(
-                Severity.WARNING, exc.reference, subject, exc.message, exc.hint or ""
-            )
-            return None
-        except StoreSilent:
-            raise  # so is all the rest of the store
-        except _DAMAGE as first:
-            try:
-                value = read()
-            except _DAMAGE as second:
-                self._find(
-                    Severity.ERROR,
-                    second.reference,
-                    subject,
-                    second.message,
-                    PULL_AGAIN,
-                )
-                return None
-            self._find(
-                Severity.WARNING,
-                "read-unstable",
-                subject,
-                f"one read found: {first.message}; the next read found nothing wrong",
-                "check this machine's memory, and its network",
-            )
-            return value
+            return self._store.clock_s()
+        except (StoreFull, StoreReadOnly):  # this host's will do for what takes days
+            return clock.now_s()
 
-    def _names(self, digest: Digest) -> str:
-        """Name the first record of an object, and how many more there are."""
-        named = self._records[digest]
-        segment, record = named[0]
-        more = f" and {len(named) - 1} more" if len(named) > 1 else ""
-        return f"{record.name} {record.version} in catalog/{segment[:12]}….seg{more}"
 
-    def _find(
-        self,
-        severity: Severity,
-        reference: str,
-        subject: str,
-        message: str,
-        hint: str = "",
-    ) -> None:
-        finding = Finding(
-            severity=severity,
-            reference=reference,
-            subject=subject,
-            message=message,
-            hint=hint,
-        )
-        self.report.findings.append(finding)
-        self._emit(
-            Event(
-                name="finding.made",
-                level=_LEVELS[severity],
-                message=f"{reference}: {subject}: {message}",
-                fields={"severity": severity.value, "reference": reference},
-            )
-        )
+def _agrees(line: Line, item: Dated, found: Extracted | None) -> bool:
+    said = Extracted(tree_bytes=line.tree_bytes, tree_files=line.tree_files)
+    return line.pack_bytes == item.size_bytes and said == found

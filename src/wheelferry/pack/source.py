@@ -70,9 +70,10 @@ class PackSource:
             self._next_block()
         if self._read(1):
             raise ObjectCorrupt(f"{self} is longer than its {self._size_bytes} bytes")
-        if self._hasher.hexdigest() != self._digest:
+        found = self._hasher.hexdigest()
+        if found != self._digest:
             raise ObjectCorrupt(
-                f"{self} does not have the digest that is its name",
+                f"{self} does not have the digest that is its name: it has {found}",
                 hint="the next promotion of a runner that missed it replaces it",
             )
 

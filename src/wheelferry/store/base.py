@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 from wheelferry.store.record import Digest, SegmentId
 
 if TYPE_CHECKING:
-    from wheelferry.store.usage import Usage
+    from wheelferry.store.usage import Usage, UsageFile
 
 
 class StoreInfo(NamedTuple):
@@ -68,6 +68,22 @@ class Trashed(NamedTuple):
     digest: Digest
     since_s: int
     size_bytes: int
+
+
+class Quarantined(NamedTuple):
+    """Something that was found damaged and moved aside, with its reason beside it.
+
+    Attributes:
+        name: Digest of the object, or the segment.
+        since_s: When it was moved, in seconds of the server's clock.
+        size_bytes: Of it; 0 if there is only the reason.
+        is_segment: Whether it is a segment.
+    """
+
+    name: str
+    since_s: int
+    size_bytes: int
+    is_segment: bool
 
 
 class PutOutcome(StrEnum):
@@ -191,18 +207,45 @@ class Store(Protocol):
         """Add a segment to the catalog; durable on return, as `put_object`."""
         ...
 
-    def write_usage(self, held: Iterable[Digest]) -> None:
-        """Say which packs this runner's cache holds now; `usage` has the meaning.
+    def write_usage(self, name: str, usage: "Usage") -> None:
+        """Say what a runner used and did; `usage` has the meaning.
 
-        What the runner said before is carried on, as far as it can be read.
+        `name` is a new one that `layout.usage_name` made.  If there is a file of that
+        name it is by this runner, which was interrupted, and nothing is done.
         """
         ...
 
-    def read_usage(self) -> Iterator["tuple[str, int, Usage]"]:
-        """Yield what each runner said, with its name and when that was.
+    def read_usage(self) -> Iterator["UsageFile"]:
+        """Yield all that runners said, also what is carried on by others of them.
 
-        The time is in seconds of the store's clock.  What cannot be read is left out.
+        What cannot be read is left out.  What is renamed meanwhile is not.
         """
+        ...
+
+    def list_usage(self, runner: str) -> list[str]:
+        """Return the files of that runner's name that have no mark: which can be claimed."""
+        ...
+
+    def claim_usage(self, name: str) -> "UsageFile | None":
+        """Take over a file, to carry it on; None if it is gone, or cannot be read.
+
+        It gets another name, marked as old, and counts until `remove_usage`.  Of several
+        that claim it, one has it.
+
+        Raises:
+            StoreReadOnly: Also if it is of another user, where they are kept apart.
+        """
+        ...
+
+    def release_usage(self, name: str) -> bool:
+        """Let others of the runner's name claim a file; False if it is gone.
+
+        It loses its mark.
+        """
+        ...
+
+    def remove_usage(self, name: str) -> bool:
+        """Remove a file that another one carries on; False if it is gone already."""
         ...
 
     def sweep_staging(self, *, older_than_s: float) -> int:
@@ -264,4 +307,38 @@ class Store(Protocol):
 
     def remove_segment(self, segment: SegmentId) -> bool:
         """Take a segment out of the catalog, for good; False if it is gone already."""
+        ...
+
+    def quarantine_object(self, digest: Digest, *, at_s: int, reason: str) -> bool:
+        """Move an object aside that was found damaged, with the reason beside it.
+
+        It is missing after that, so that the next promoter puts a sound one in its place.
+        False, and nothing has changed, if there is none any more; or if what was moved
+        turns out to have the right bytes, because somebody had replaced the damaged one
+        meanwhile.  Needs no room on the medium: without any, there is no reason beside it.
+        """
+        ...
+
+    def quarantine_segment(self, segment: SegmentId, *, at_s: int, reason: str) -> bool:
+        """Move a segment aside that cannot be read; False as of an object."""
+        ...
+
+    def list_quarantine(self) -> list[Quarantined]:
+        """Return what was moved aside, the oldest first."""
+        ...
+
+    def purge_quarantined(self, item: Quarantined) -> bool:
+        """Remove what was moved aside, and its reason, for good; False if it is gone."""
+        ...
+
+    def list_leftovers(self) -> Iterator[tuple[str, int, int]]:
+        """Yield all temporary files of all runners: name, size in bytes, and time.
+
+        Those too that are being written; the time is when it was written to last, by
+        `clock_s`.
+        """
+        ...
+
+    def remove_leftover(self, name: str) -> bool:
+        """Remove a temporary file by that name; False if it is gone already."""
         ...

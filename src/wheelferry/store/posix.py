@@ -16,12 +16,17 @@ from wheelferry.disk import Disk
 from wheelferry.errors import (
     ObjectCorrupt,
     RecordMalformed,
-    StoreFormatUnsupported,
     StoreNotInitialised,
     StoreUnavailable,
 )
 from wheelferry.store import layout
-from wheelferry.store.base import PutOutcome, StoreInfo, StoreSurvey, Trashed
+from wheelferry.store.base import (
+    PutOutcome,
+    Quarantined,
+    StoreInfo,
+    StoreSurvey,
+    Trashed,
+)
 from wheelferry.store.faults import Faults
 from wheelferry.store.info import MAX_INFO_BYTES, decode_info
 from wheelferry.store.reading import (
@@ -35,8 +40,9 @@ from wheelferry.store.reading import (
 from wheelferry.store.record import Digest, SegmentId
 
 if TYPE_CHECKING:
+    from wheelferry.store.quarantine import Quarantine
     from wheelferry.store.staging import Staged, Staging
-    from wheelferry.store.usage import Usage
+    from wheelferry.store.usage import Usage, UsageFile
 
 _READ_BYTES = 1 << 20
 
@@ -65,6 +71,14 @@ class PosixStore:
         from wheelferry.store.staging import Staging  # noqa: PLC0415 (for writers)
 
         return Staging(self._root, disk=self._disk, runner=self._runner)
+
+    @cached_property
+    def _quarantine(self) -> "Quarantine":
+        from wheelferry.store.quarantine import Quarantine  # noqa: PLC0415 (for verify)
+
+        return Quarantine(
+            self._root, disk=self._disk, reads=self._reads, staging=self._staging
+        )
 
     @property
     def location(self) -> str:
@@ -200,9 +214,10 @@ class PosixStore:
                 f"segment {path} has more than {layout.MAX_SEGMENT_BYTES} bytes",
                 hint="it is no segment; move it out of the store",
             )
-        if _digest(data) != segment:
+        if (found_digest := _digest(data)) != segment:
             raise ObjectCorrupt(
-                f"segment {path} does not have the SHA-256 that is its name",
+                f"segment {path} does not have the SHA-256 that is its name: it has"
+                f" {found_digest}",
                 hint="check the store with `wheelferry verify`",
             )
         return data
@@ -225,45 +240,61 @@ class PosixStore:
         self._commit(self._stage([data], target), target)
         return segment
 
-    def write_usage(self, held: Iterable[Digest]) -> None:
-        """Say which packs this runner holds; see `Store.write_usage`.
+    def write_usage(self, name: str, usage: "Usage") -> None:
+        """Write a usage file; see `Store.write_usage`.
 
-        1. *read* what it said before.  2. *stage*.  3. *commit*: rename over the old
-        file, which nobody else writes.  A kill leaves the old one, or a staged file.
+        1. *stage*.  2. *commit*: a link, unless the name is there.  Killed before it: a
+        staged file, and what the file was to replace still counts.
         """
-        from wheelferry.store.usage import (  # noqa: PLC0415 (once a day)
-            Usage,
-            advance_usage,
-            encode_usage,
+        from wheelferry.store.usage import encode_usage  # noqa: PLC0415 (once a day)
+
+        target = self._root / layout.usage_path(name)
+        staged = self._stage([encode_usage(usage)], target)
+        with self._writing("commit", target):
+            self._staging.commit_new(staged, target)
+
+    def read_usage(self) -> Iterator["UsageFile"]:
+        """Yield what runners said; see `Store.read_usage`."""
+        from wheelferry.store import usages  # noqa: PLC0415 (for few, here and below)
+
+        def read_one(name: str) -> "UsageFile | None":
+            with self._reading("read", self._root / layout.usage_path(name)):
+                return usages.read(self._root, name, reads=self._reads)
+
+        yield from usages.read_all(
+            lambda: self._list(self._root / layout.USAGE), read_one
         )
 
-        written_s, previous = self._read_usage(self._runner) or (0, Usage(held=()))
-        usage = advance_usage(previous, written_s, held)
-        target = self._root / layout.usage_path(self._runner)
-        self._commit(self._stage([encode_usage(usage)], target), target)
+    def list_usage(self, runner: str) -> list[str]:
+        """Return the files of that name which can be claimed; see `Store.list_usage`."""
+        from wheelferry.store import usages  # noqa: PLC0415
 
-    def read_usage(self) -> Iterator["tuple[str, int, Usage]"]:
-        """Yield what each runner said; see `Store.read_usage`."""
-        for name in sorted(self._list(self._root / layout.USAGE)):
-            runner = layout.parse_usage_name(name)
-            if runner is not None and (found := self._read_usage(runner)) is not None:
-                yield runner, *found
+        return [
+            name
+            for name in usages.parse_names(self._list(self._root / layout.USAGE))
+            if layout.usage_runner(name) == runner and not layout.usage_mark(name)
+        ]
 
-    def _read_usage(self, runner: str) -> "tuple[int, Usage] | None":
-        from wheelferry.store.usage import (  # noqa: PLC0415
-            MAX_USAGE_BYTES,
-            decode_usage,
-        )
+    def claim_usage(self, name: str) -> "UsageFile | None":
+        """Rename a usage file to a name of ours, and read it; see `Store.claim_usage`."""
+        from wheelferry.store import usages  # noqa: PLC0415
 
-        path = self._root / layout.usage_path(runner)
-        found = self._read(path, MAX_USAGE_BYTES)
-        if found is None:
-            return None
-        data, status = found
-        try:
-            return int(status.st_mtime), decode_usage(data, where=str(path))
-        except (RecordMalformed, StoreFormatUnsupported):
-            return None  # it is written anew tomorrow, and only guides a removal
+        with self._writing("take over", self._root / layout.usage_path(name)):
+            return usages.claim(self._root, name, disk=self._disk, reads=self._reads)
+
+    def release_usage(self, name: str) -> bool:
+        """Let others claim a usage file; see `Store.release_usage`."""
+        from wheelferry.store import usages  # noqa: PLC0415
+
+        with self._writing("release", self._root / layout.usage_path(name)):
+            return usages.release(self._root, name, disk=self._disk)
+
+    def remove_usage(self, name: str) -> bool:
+        """Remove a usage file; see `Store.remove_usage`."""
+        from wheelferry.store import usages  # noqa: PLC0415
+
+        with self._writing("remove", self._root / layout.usage_path(name)):
+            return usages.remove(self._root, name, disk=self._disk)
 
     def sweep_staging(self, *, older_than_s: float) -> int:
         """Remove this runner's abandoned files; see `Store.sweep_staging`."""
@@ -330,6 +361,44 @@ class PosixStore:
 
         with self._writing("remove", self._root / layout.segment_path(segment)):
             return removal.remove_segment(self._root, segment, disk=self._disk)
+
+    def quarantine_object(self, digest: Digest, *, at_s: int, reason: str) -> bool:
+        """Rename an object into `quarantine/`; see `Store.quarantine_object`."""
+        path = self._root / layout.object_path(digest)
+        with self._writing("quarantine", path):
+            return self._quarantine.take_object(digest, at_s, reason)
+
+    def quarantine_segment(self, segment: SegmentId, *, at_s: int, reason: str) -> bool:
+        """Rename a segment into `quarantine/`; see `Store.quarantine_segment`."""
+        path = self._root / layout.segment_path(segment)
+        with self._writing("quarantine", path):
+            return self._quarantine.take_segment(segment, at_s, reason)
+
+    def list_quarantine(self) -> list[Quarantined]:
+        """Return what is in `quarantine/`, the oldest first."""
+        with self._reading("list", self._root / layout.QUARANTINE):
+            return self._quarantine.list_all()
+
+    def purge_quarantined(self, item: Quarantined) -> bool:
+        """Remove what is in `quarantine/`; see `Store.purge_quarantined`."""
+        with self._writing("remove", self._root / layout.QUARANTINE):
+            return self._quarantine.purge(item)
+
+    def list_leftovers(self) -> Iterator[tuple[str, int, int]]:
+        """Yield what is in `staging/`; see `Store.list_leftovers`."""
+        from wheelferry.store import leftovers  # noqa: PLC0415 (for verify)
+
+        with self._reading("list", self._root / layout.STAGING):
+            yield from leftovers.find_leftovers(self._root, self._reads)
+
+    def remove_leftover(self, name: str) -> bool:
+        """Remove a file or folder in `staging/`; see `Store.remove_leftover`."""
+        from wheelferry.store import leftovers  # noqa: PLC0415
+
+        with self._writing("remove", self._root / layout.STAGING):
+            return leftovers.remove_leftover(
+                self._root, name, disk=self._disk, reads=self._reads
+            )
 
     @contextmanager
     def _reading(self, operation: str, path: Path) -> Iterator[None]:

@@ -77,6 +77,15 @@ class Reads:
             return None
         return FileFacts(found.st_size, found.st_mtime)
 
+    def is_directory(self, path: Path) -> bool:
+        """Return whether there is a directory, and no link to one."""
+        try:
+            found = os.lstat(path)
+        except FileNotFoundError:
+            return False
+        beat()
+        return stat.S_ISDIR(found.st_mode)
+
     def read_into(self, fd: int, buffer: memoryview) -> int:
         """Read at the descriptor's position; return how many bytes, 0 at the end."""
         count = os.readv(fd, [buffer[:_MAX_READ_BYTES]])

@@ -29,7 +29,7 @@ def discard(root: Path, digest: Digest, at_s: int, *, disk: Disk) -> bool:
     """
     source = root / layout.object_path(digest)
     target = root / layout.trash_path(digest, at_s)
-    return _rename(source, target, disk=disk) and not _is_one_file(source, target)
+    return rename_there(source, target, disk=disk) and not _is_one_file(source, target)
 
 
 def recover(root: Path, trashed: Trashed, *, disk: Disk, reads: Reads) -> bool:
@@ -42,7 +42,7 @@ def recover(root: Path, trashed: Trashed, *, disk: Disk, reads: Reads) -> bool:
     if size_current(reads, target) is not None:
         return False
     source = root / layout.trash_path(trashed.digest, trashed.since_s)
-    if not _rename(source, target, disk=disk):
+    if not rename_there(source, target, disk=disk):
         return False
     disk.sync_dir(target.parent)
     return True
@@ -50,12 +50,14 @@ def recover(root: Path, trashed: Trashed, *, disk: Disk, reads: Reads) -> bool:
 
 def purge(root: Path, trashed: Trashed, *, disk: Disk) -> bool:
     """Remove an object in the trash; return False if another host was faster."""
-    return _unlink(root / layout.trash_path(trashed.digest, trashed.since_s), disk=disk)
+    return unlink_there(
+        root / layout.trash_path(trashed.digest, trashed.since_s), disk=disk
+    )
 
 
 def remove_segment(root: Path, segment: SegmentId, *, disk: Disk) -> bool:
     """Remove a segment; return False if another host was faster."""
-    return _unlink(root / layout.segment_path(segment), disk=disk)
+    return unlink_there(root / layout.segment_path(segment), disk=disk)
 
 
 def list_trash(
@@ -101,7 +103,8 @@ def segment_times(
     return found
 
 
-def _rename(source: Path, target: Path, *, disk: Disk) -> bool:
+def rename_there(source: Path, target: Path, *, disk: Disk) -> bool:
+    """Rename a file; return False if there is none, or another host was faster."""
     try:
         disk.rename(source, target)
     except OSError as exc:
@@ -121,7 +124,8 @@ def _is_one_file(first: Path, second: Path) -> bool:
         return False
 
 
-def _unlink(path: Path, *, disk: Disk) -> bool:
+def unlink_there(path: Path, *, disk: Disk) -> bool:
+    """Remove a file; return False if there is none, or another host was faster."""
     try:
         return disk.unlink(path)
     except OSError as exc:

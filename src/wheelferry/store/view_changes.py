@@ -158,16 +158,22 @@ def _add(
 def _note_evicted(
     db: sqlite3.Connection, evicted: Iterable[Eviction], n: int | None
 ) -> None:
-    """Remember what was removed, and when last; that is no later than now."""
+    """Remember what was removed, and when last; that is no later than now.
+
+    What a merge tells again is no news: a time that was in the future then, by the clock
+    of whoever removed it, would be a later now.
+    """
     rows = tuple(evicted)
+    db.executemany(
+        f"INSERT INTO evicted SELECT ?1, min({_NOW_S}, ?2 + 1) "  # noqa: S608
+        "WHERE NOT EXISTS (SELECT 1 FROM removals WHERE (identity, at_s) = (?1, ?2)) "
+        "ON CONFLICT (identity) "
+        "DO UPDATE SET removed_s = max(removed_s, excluded.removed_s)",
+        rows,
+    )
     db.executemany(
         "INSERT INTO removals VALUES (?, ?, ?)",
         [(n, identity, at_s) for identity, at_s in rows],
-    )
-    db.executemany(
-        f"INSERT INTO evicted VALUES (?, min({_NOW_S}, ? + 1)) ON CONFLICT (identity) "  # noqa: S608
-        "DO UPDATE SET removed_s = max(removed_s, excluded.removed_s)",
-        rows,
     )
     db.execute(f"DELETE FROM evicted WHERE removed_s < {_NOW_S} - ?", (REMEMBERED_S,))  # noqa: S608
 

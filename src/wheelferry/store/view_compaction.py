@@ -35,6 +35,7 @@ FROM segments AS s ORDER BY s.id
 """
 
 # p: that m replaces a; d: dead in a; r: its copy in m; o: one that is equal, in an input.
+# Which inputs are gone is asked once: for each input of each m, that was quadratic.
 _STALE: Final = """
 SELECT DISTINCT m.id, r.number FROM replaces AS p
 CROSS JOIN segments AS m ON m.n = p.by_n
@@ -43,8 +44,8 @@ CROSS JOIN tombstones AS t ON t.segment = a.id
 CROSS JOIN records AS d ON d.segment_n = a.n AND d.number = t.number
 CROSS JOIN living AS r ON (r.identity, r.pack, r.needs, r.segment_n)
   = (d.identity, d.pack, d.needs, m.n)
-WHERE NOT EXISTS (SELECT 1 FROM replaces AS q
-  LEFT JOIN segments AS b ON b.id = q.segment WHERE q.by_n = m.n AND b.n IS NULL)
+WHERE m.n NOT IN (SELECT q.by_n FROM replaces AS q
+  LEFT JOIN segments AS b ON b.id = q.segment WHERE b.n IS NULL)
 AND NOT EXISTS (SELECT 1 FROM living AS o
   CROSS JOIN segments AS b ON b.n = o.segment_n
   CROSS JOIN replaces AS q ON q.by_n = m.n AND q.segment = b.id

@@ -67,6 +67,7 @@ CREATE TABLE removals (
   by_n INTEGER NOT NULL, identity TEXT NOT NULL, at_s INTEGER NOT NULL,
   PRIMARY KEY (by_n, identity)
 ) WITHOUT ROWID;
+CREATE INDEX removals_by_identity ON removals (identity, at_s);
 CREATE TABLE bans (
   name TEXT NOT NULL, version TEXT NOT NULL, by_n INTEGER NOT NULL,
   PRIMARY KEY (name, version, by_n)

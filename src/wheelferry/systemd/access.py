@@ -13,7 +13,7 @@ the service starts.  From that follows what is listed here:
 * For the store, the directory that its share is mounted in.  A share that is mounted
   later appears there, and can be written.  And while systemd sets all this up, it looks
   at each listed path: at the share itself it would hang with a server that is silent.
-* For the socket, the directory that it is made in.
+* For the socket, and the file with figures, the directory that it is made in.
 """
 
 from collections.abc import Collection, Iterable
@@ -45,6 +45,7 @@ class Needs(NamedTuple):
             the projects that it pulls for.
         socket: Where it listens, or "".
         metrics_port: Of the loopback, where it listens too, or None.
+        textfile: The file that it has its figures in, or "".
     """
 
     cache: str
@@ -53,6 +54,7 @@ class Needs(NamedTuple):
     read: tuple[str, ...]
     socket: str = ""
     metrics_port: int | None = None
+    textfile: str = ""
 
 
 class Access(NamedTuple):
@@ -67,6 +69,7 @@ class Access(NamedTuple):
         socket: The directory of the socket, or "".
         is_socket_listed: Whether that has to be opened: not if systemd makes it.
         metrics_port: The one port, of the loopback, or None.
+        textfiles: The directory of the file with its figures, or "".
     """
 
     own: str
@@ -77,6 +80,7 @@ class Access(NamedTuple):
     socket: str = ""
     is_socket_listed: bool = False
     metrics_port: int | None = None
+    textfiles: str = ""
 
 
 def plan_access(needs: Needs, *, name: str, mount_points: Collection[str]) -> Access:
@@ -95,6 +99,7 @@ def plan_access(needs: Needs, *, name: str, mount_points: Collection[str]) -> Ac
     made = f"{STATE_DIRECTORIES}/{name}"
     socket = needs.socket.rpartition("/")[0]
     paths = (needs.cache, needs.state, needs.store, *needs.read, needs.socket)
+    paths = (*paths, needs.textfile)
     return Access(
         own=own,
         is_own_listed=not is_below(own, made),
@@ -104,6 +109,7 @@ def plan_access(needs: Needs, *, name: str, mount_points: Collection[str]) -> Ac
         socket=socket,
         is_socket_listed=bool(socket) and socket != f"{RUNTIME_DIRECTORIES}/{name}",
         metrics_port=needs.metrics_port,
+        textfiles=needs.textfile.rpartition("/")[0],
     )
 
 

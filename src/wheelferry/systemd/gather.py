@@ -49,6 +49,7 @@ def gather_needs(
     named = [config_file] if config_file else []
     read = [*interpreter, *values["uv.paths"], *values["daemon.projects"]]
     socket = values["daemon.socket"] or ""
+    textfile = values["daemon.textfile"] or ""
     return Needs(
         cache=os.path.realpath(values["cache.path"]),
         state=os.path.realpath(values["cache.state"]),
@@ -56,6 +57,7 @@ def gather_needs(
         read=tuple(dict.fromkeys([*read, *files, *named])),
         socket=socket and os.path.normpath(socket),
         metrics_port=values["daemon.metrics_port"],
+        textfile=textfile and os.path.normpath(textfile),
     )
 
 
@@ -97,6 +99,13 @@ def check_places(
             hint="make it, or set daemon.socket to"
             f" {RUNTIME_DIRECTORIES}/NAME/socket with the NAME of the instance, where"
             " systemd makes the directory",
+        )
+    if access.textfiles and not can_write(account, python, access.textfiles):
+        raise UnitsError(
+            f"user {account.name} cannot write to {access.textfiles}, where"
+            f" {needs.textfile} is to be",
+            hint=f"make that directory, and give it to {account.name}, or set"
+            " daemon.textfile to another place",
         )
     if not access.is_own_listed:
         return  # systemd makes it

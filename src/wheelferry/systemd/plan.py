@@ -42,7 +42,7 @@ def plan_instance(
         interpreter=_find_interpreter(),
     )
     if has_timer:  # nobody listens
-        needs = needs._replace(socket="", metrics_port=None)
+        needs = needs._replace(socket="", metrics_port=None, textfile="")
     access = plan_access(needs, name=name, mount_points=find_mount_points())
     check_places(account, needs, access, python=python, prefix=sys.prefix)
     return Instance(

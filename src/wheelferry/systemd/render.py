@@ -126,6 +126,11 @@ def _render_drop_in(instance: Instance) -> str:
                 "RuntimeDirectory=wheelferry/%i",
                 "RuntimeDirectoryPreserve=restart",
             ]
+    if access.textfiles:
+        lines += [
+            "# The file with the daemon's figures is in here, for node_exporter.",
+            f"ReadWritePaths={quote(access.textfiles)}",
+        ]
     if access.in_home:
         lines += [
             f"# Needed: {_list(access.in_home)}.",

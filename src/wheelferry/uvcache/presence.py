@@ -85,6 +85,7 @@ class Inspector:
     def __init__(self, root: Path) -> None:
         self._root = os.path.abspath(root)
         self._usable: dict[tuple[str, str], bool] = {}
+        self._names: dict[str, frozenset[str] | None] = {}
 
     def find(self, info: EntryInfo, archive_id: str) -> Presence:
         """Return what the cache has of an entry whose pack has that digest.
@@ -98,7 +99,9 @@ class Inspector:
             reason = f"the format {info.format_id} is unknown"
             return Presence(place=place, archive_id=archive_id, reason=reason)
         look = _Look(info, format_, archive_id)
-        if info.key.kind.is_built:
+        if not self._may_have(look.place.shard):
+            self._miss_all(look)
+        elif info.key.kind.is_built:
             self._look_at_built(look)
         else:
             self._look_at_downloaded(look)
@@ -111,6 +114,38 @@ class Inspector:
             tree = f"{self._root}/{ARCHIVES}/{archive_id}"
             self._usable[key] = find_record(tree, name) is not None
         return self._usable[key]
+
+    def _may_have(self, path: str) -> bool:
+        """Return whether there may be something: its directory is listed, once.
+
+        A store has far more packages than a cache; each of them would be asked for.
+        """
+        directory, _, name = path.rpartition("/")
+        if directory not in self._names:
+            self._names[directory] = self._list(directory)
+        names = self._names[directory]
+        return names is None or name in names
+
+    def _list(self, directory: str) -> frozenset[str] | None:
+        try:
+            return frozenset(os.listdir(f"{self._root}/{directory}"))
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+        except OSError:
+            return None  # whoever looks for a name in it says what is wrong
+
+    def _miss_all(self, look: "_Look") -> None:
+        """Note all parts of an entry of which the cache has not even the shard."""
+        look.missing.add(Part.LINK)
+        if look.place.pointer:
+            look.missing.add(Part.POINTER)
+        if look.place.wheel:
+            look.missing.add(Part.WHEEL)
+        if look.info.metadata:
+            look.missing.add(Part.METADATA)
+        is_there = self._may_have(f"{ARCHIVES}/{look.archive_id}")
+        if not (is_there and self.has_archive(look.archive_id, look.info.name)):
+            look.missing.add(Part.ARCHIVE)
 
     def _look_at_downloaded(self, look: "_Look") -> None:
         info = look.info

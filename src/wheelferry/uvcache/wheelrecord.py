@@ -31,6 +31,9 @@ UNLISTED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 MAX_RECORD_BYTES: Final = 64 << 20
 
+NO_DIGEST: Final = "has no SHA-256 in RECORD, so it cannot be checked"
+"""The one problem of a file that says nothing against it."""
+
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 
 
@@ -113,7 +116,7 @@ def _compare(digest: str, size: str, found: tuple[int, bytes] | None) -> str | N
     size_bytes, sha256 = found
     algorithm, _, value = digest.partition("=")
     if algorithm != "sha256":
-        return "has no SHA-256 in RECORD, so it cannot be checked"
+        return NO_DIGEST
     expected = binascii.b2a_base64(sha256, newline=False).rstrip(b"=").decode()
     is_same = value.rstrip("=") == expected.replace("+", "-").replace("/", "_")
     if is_same and size in ("", str(size_bytes)):

@@ -85,6 +85,7 @@ def _settle(config: Config, session: Session) -> Settings:
         cache=config.cache.path,
         state=config.cache.state,
         store=store,
+        runner=config.runner.name,
         catalog=store / CATALOG,
         tasks=_settle_tasks(config),
         poll_s=config.daemon.poll_s,
@@ -95,6 +96,7 @@ def _settle(config: Config, session: Session) -> Settings:
         payload=payload,
         door=_settle_door(config, argv, payload),
         metrics_port=config.daemon.metrics_port,
+        textfile=config.daemon.textfile,
     )
 
 

@@ -12,6 +12,7 @@ from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import connect, open_tiers
 from wheelferry.disk import clock
 from wheelferry.ops.compact import tend
+from wheelferry.ops.folding import tend_usage
 from wheelferry.ops.gc import Budget, apply_gc, find_content, plan_gc
 from wheelferry.ops.gc_due import is_due, note_looked
 
@@ -77,6 +78,7 @@ def run_gc(
         report = apply_gc(tiers, plan)
         if report.stopped_by is None:
             note_looked(tiers, plan)
+            tend_usage(tiers)
             tend(tiers)
     duration_s = clock.monotonic_s() - session.process.started_s
     text = render_report(plan, report, location, duration_s)

@@ -6,6 +6,7 @@ from wheelferry.cli import exits
 from wheelferry.cli.bounds import Bounds
 from wheelferry.cli.command import DRY_RUN, command
 from wheelferry.cli.conclude import conclude
+from wheelferry.cli.noting import noting_failure
 from wheelferry.cli.output import Form
 from wheelferry.cli.render_left import tell_left
 from wheelferry.cli.render_promote import (
@@ -18,6 +19,7 @@ from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import connect, make_rules, open_tiers
 from wheelferry.disk import clock
 from wheelferry.ops.gate import make_gate, open_gate
+from wheelferry.ops.ledger import Run, note_run
 from wheelferry.ops.promote import apply_promote, plan_promote
 from wheelferry.ops.turn import take_turn
 
@@ -69,13 +71,17 @@ def run_promote(
     bounds = Bounds.none()
     if config.deadline_s is not None and not is_background:
         bounds = Bounds.within(config.deadline_s, started_s=process.started_s)
-    with connect(
-        session,
-        deadline=bounds.end,
-        hard_stop=bounds.stop,
-        skips_silent=not is_background,
-        makes_state=not is_dry_run,
-    ) as link:
+    run = Run(process.started_s, is_awaited=not is_background)
+    with (
+        nullcontext() if is_dry_run else noting_failure(session, run, {}),
+        connect(
+            session,
+            deadline=bounds.end,
+            hard_stop=bounds.stop,
+            skips_silent=not is_background,
+            makes_state=not is_dry_run,
+        ) as link,
+    ):
         with (
             open_tiers(session, link, needs_cache=True, only_looks=is_dry_run) as tiers,
             nullcontext() if is_dry_run else take_turn(tiers, until=bounds.move),
@@ -94,6 +100,11 @@ def run_promote(
                 until=bounds.move,
                 step=gate.wait,
             )
+            sums = {
+                "promoted": len(report.promoted),
+                "promoted_bytes": report.bytes_written,
+            }
+            note_run(tiers.state, run, sums, now_s=tiers.now(), disk=tiers.disk)
             if is_background and report.stopped_by is None:
                 from wheelferry.ops.compact import tend
 

@@ -1,6 +1,7 @@
 """`wheelferry pull`: from the store into the local cache, before a job."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,11 +11,13 @@ from wheelferry.cli import exits
 from wheelferry.cli.bounds import Bounds
 from wheelferry.cli.command import DRY_RUN, command
 from wheelferry.cli.conclude import conclude
+from wheelferry.cli.noting import noting_failure
 from wheelferry.cli.output import Form
 from wheelferry.cli.render_left import tell_left
 from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import connect, make_rules, open_tiers
 from wheelferry.disk import clock
+from wheelferry.ops.ledger import Run
 
 if TYPE_CHECKING:
     from wheelferry.project.inputs import Inputs
@@ -169,13 +172,18 @@ def run_pull(
     bounds = Bounds.none()
     if not is_background:
         bounds = Bounds.within(config.pull.deadline_s, started_s=process.started_s)
-    with connect(
-        session,
-        deadline=bounds.move,
-        hard_stop=bounds.stop,
-        skips_silent=not is_background,
-        makes_state=not is_dry_run,
-    ) as link:
+    run = Run(process.started_s, is_awaited=not is_background)
+    failed = {"pulls": 1, "failed": 1}
+    with (
+        nullcontext() if is_dry_run else noting_failure(session, run, failed),
+        connect(
+            session,
+            deadline=bounds.move,
+            hard_stop=bounds.stop,
+            skips_silent=not is_background,
+            makes_state=not is_dry_run,
+        ) as link,
+    ):
         # While the other process starts: a job waits for whichever takes longer.
         from wheelferry.cli import render_pull as render
         from wheelferry.cli.aim import find_aim
@@ -200,7 +208,7 @@ def run_pull(
                 output.text(render.render_plan(plan))
                 output.document(render.encode_plan(plan))
                 return exits.DONE
-            report = apply_pull(tiers, plan, limits)
+            report = apply_pull(tiers, plan, limits, run=run)
         link.memory.stopped_by = report.stopped_by
     duration_s = clock.monotonic_s() - process.started_s
     process.take_word()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 from wheelferry.disk import clock
-from wheelferry.store.base import PutOutcome, Store, Trashed
+from wheelferry.store.base import PutOutcome, Quarantined, Store, Trashed
 from wheelferry.store.beats import listen
 from wheelferry.store.isolated.lanes import Closed, Lane
 from wheelferry.store.isolated.wire import encode_error
@@ -131,8 +131,23 @@ class Server:
     def _commit_segment(self, data: bytes) -> SegmentId:
         return self._store.commit_segment(data)
 
-    def _write_usage(self, held: list[Digest]) -> None:
-        self._store.write_usage(held)
+    def _write_usage(self, name: str, usage: tuple[Any, ...]) -> None:
+        from wheelferry.store.usage import Usage  # noqa: PLC0415 (once a day)
+
+        self._store.write_usage(name, Usage(*usage))
+
+    def _list_usage(self, runner: str) -> list[str]:
+        return self._store.list_usage(runner)
+
+    def _claim_usage(self, name: str) -> tuple[object, ...] | None:
+        found = self._store.claim_usage(name)
+        return None if found is None else (*found[:-1], tuple(found.usage))
+
+    def _release_usage(self, name: str) -> bool:
+        return self._store.release_usage(name)
+
+    def _remove_usage(self, name: str) -> bool:
+        return self._store.remove_usage(name)
 
     def _sweep_staging(self, older_than_s: float) -> int:
         return self._store.sweep_staging(older_than_s=older_than_s)
@@ -159,13 +174,28 @@ class Server:
     def _remove_segment(self, segment: SegmentId) -> bool:
         return self._store.remove_segment(segment)
 
+    def _quarantine_object(self, digest: Digest, at_s: int, reason: str) -> bool:
+        return self._store.quarantine_object(digest, at_s=at_s, reason=reason)
+
+    def _quarantine_segment(self, segment: SegmentId, at_s: int, reason: str) -> bool:
+        return self._store.quarantine_segment(segment, at_s=at_s, reason=reason)
+
+    def _list_quarantine(self) -> list[tuple[object, ...]]:
+        return [tuple(item) for item in self._store.list_quarantine()]
+
+    def _purge_quarantined(self, item: tuple[str, int, int, bool]) -> bool:
+        return self._store.purge_quarantined(Quarantined(*item))
+
+    def _remove_leftover(self, name: str) -> bool:
+        return self._store.remove_leftover(name)
+
     def _begin(self, name: str) -> int:
         """Begin a listing; return its handle."""
         handle = next(self._numbers)
         items = getattr(self._store, name)()
         if name == "read_usage":
             # Each can be large, and is sent by itself.
-            plain = ((who, when_s, tuple(usage)) for who, when_s, usage in items)
+            plain = ((*file, tuple(usage)) for *file, usage in items)
             self._listings[handle] = _Listing(plain, max_items=1)
         else:
             self._listings[handle] = _Listing(items, max_items=_BATCH_ITEMS)

@@ -14,6 +14,7 @@ from wheelferry.disk.clock import Deadline
 from wheelferry.errors import StoreError
 from wheelferry.store.base import (
     PutOutcome,
+    Quarantined,
     Store,
     StoreInfo,
     StoreSurvey,
@@ -24,7 +25,7 @@ from wheelferry.store.isolated.lanes import BLOCK_BYTES
 from wheelferry.store.record import Digest, SegmentId
 
 if TYPE_CHECKING:
-    from wheelferry.store.usage import Usage
+    from wheelferry.store.usage import Usage, UsageFile
 
 T = TypeVar("T")
 
@@ -177,16 +178,39 @@ class IsolatedStore:
         """Add a segment to the catalog; see `Store.commit_segment`."""
         return SegmentId(self._calls.call("commit_segment", data))
 
-    def write_usage(self, held: Iterable[Digest]) -> None:
-        """Say which packs this runner holds; see `Store.write_usage`."""
-        self._calls.call("write_usage", list(held))
+    def write_usage(self, name: str, usage: "Usage") -> None:
+        """Say what a runner used and did; see `Store.write_usage`."""
+        self._calls.call("write_usage", name, tuple(usage))
 
-    def read_usage(self) -> Iterator["tuple[str, int, Usage]"]:
-        """Yield what each runner said; see `Store.read_usage`."""
-        from wheelferry.store.usage import Usage  # noqa: PLC0415 (for few)
+    def read_usage(self) -> Iterator["UsageFile"]:
+        """Yield what runners said; see `Store.read_usage`."""
+        from wheelferry.store.usage import Usage, UsageFile  # noqa: PLC0415 (for few)
 
-        for runner, written_s, usage in self._listing("read_usage"):
-            yield runner, written_s, Usage(*usage)
+        for name, written_s, named_s, usage in self._listing("read_usage"):
+            yield UsageFile(name, written_s, named_s, Usage(*usage))
+
+    def list_usage(self, runner: str) -> list[str]:
+        """Return the files of that name which can be claimed; see `Store.list_usage`."""
+        names: list[str] = self._calls.call("list_usage", runner)
+        return names
+
+    def claim_usage(self, name: str) -> "UsageFile | None":
+        """Take over a file, to carry it on; see `Store.claim_usage`."""
+        from wheelferry.store.usage import Usage, UsageFile  # noqa: PLC0415
+
+        found = self._calls.call("claim_usage", name)
+        if found is None:
+            return None
+        name, written_s, named_s, usage = found
+        return UsageFile(name, written_s, named_s, Usage(*usage))
+
+    def release_usage(self, name: str) -> bool:
+        """Let others claim a file; see `Store.release_usage`."""
+        return bool(self._calls.call("release_usage", name))
+
+    def remove_usage(self, name: str) -> bool:
+        """Remove a file that another one carries on; see `Store.remove_usage`."""
+        return bool(self._calls.call("remove_usage", name))
 
     def sweep_staging(self, *, older_than_s: float) -> int:
         """Remove this runner's abandoned files; see `Store.sweep_staging`."""
@@ -232,6 +256,30 @@ class IsolatedStore:
     def remove_segment(self, segment: SegmentId) -> bool:
         """Take a segment out of the catalog; see `Store.remove_segment`."""
         return bool(self._calls.call("remove_segment", segment))
+
+    def quarantine_object(self, digest: Digest, *, at_s: int, reason: str) -> bool:
+        """Move an object aside; see `Store.quarantine_object`."""
+        return bool(self._calls.call("quarantine_object", digest, at_s, reason))
+
+    def quarantine_segment(self, segment: SegmentId, *, at_s: int, reason: str) -> bool:
+        """Move a segment aside; see `Store.quarantine_segment`."""
+        return bool(self._calls.call("quarantine_segment", segment, at_s, reason))
+
+    def list_quarantine(self) -> list[Quarantined]:
+        """Return what was moved aside, the oldest first."""
+        return [Quarantined(*item) for item in self._calls.call("list_quarantine")]
+
+    def purge_quarantined(self, item: Quarantined) -> bool:
+        """Remove what was moved aside; see `Store.purge_quarantined`."""
+        return bool(self._calls.call("purge_quarantined", tuple(item)))
+
+    def list_leftovers(self) -> Iterator[tuple[str, int, int]]:
+        """Yield all temporary files; see `Store.list_leftovers`."""
+        yield from self._listing("list_leftovers")
+
+    def remove_leftover(self, name: str) -> bool:
+        """Remove a temporary file; see `Store.remove_leftover`."""
+        return bool(self._calls.call("remove_leftover", name))
 
     def _listing(self, name: str) -> Iterator[Any]:
         handle = self._calls.call("begin", name)

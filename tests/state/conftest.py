@@ -1,0 +1,5 @@
+"""These tests make thousands of small files too."""
+
+from tests.crash.conftest import scratch
+
+__all__ = ["scratch"]
