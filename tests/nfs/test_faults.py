@@ -70,9 +70,12 @@ def test_restarted_server_loses_no_work(new_fleet: NewFleet) -> None:
 
 
 def _fill_disk(fleet: NfsFleet) -> None:
-    """Leave room for one of two entries."""
-    free = f"$(($(stat -fc %f*%S {fleet.export.path}) - 3000000))"
-    fleet.site.server.shell(f"fallocate -l {free} {fleet.export.path}/staging/filler")
+    """Leave room for one of two entries, as a server's snapshots do."""
+    path = fleet.export.path
+    free = f"$(($(stat -fc %f*%S {path}) - 3000000))"
+    fleet.site.server.shell(
+        f"mkdir {path}/.snapshots; fallocate -l {free} {path}/.snapshots/filler"
+    )
 
 
 def _set_quota(fleet: NfsFleet) -> None:
@@ -80,7 +83,7 @@ def _set_quota(fleet: NfsFleet) -> None:
 
 
 def _empty_disk(fleet: NfsFleet) -> None:
-    fleet.site.server.shell(f"rm {fleet.export.path}/staging/filler")
+    fleet.site.server.shell(f"rm -r {fleet.export.path}/.snapshots")
 
 
 def _lift_quota(fleet: NfsFleet) -> None:
@@ -143,6 +146,8 @@ def test_pack_removed_across_a_restart_is_a_miss(new_fleet: NewFleet) -> None:
     planned = [large("one", 4), large("two", 4.2), large("later", 4.5)]
     a.fill(*planned)
     succeeded(a.ferry("promote"))
+    # On a busy machine a client takes half a minute to find the server again.
+    b.settings["WHEELFERRY_STORE_TIMEOUT"] = "90"
     b.machine.shape(rate=SLOW)
     has_read = read_some(b)
     pulling = b.start("pull", "--deadline", "2m")
@@ -155,7 +160,7 @@ def test_pack_removed_across_a_restart_is_a_miss(new_fleet: NewFleet) -> None:
     fleet.site.server.start_nfsd()
     b.machine.shape(rate=FAST)
 
-    pulled = pulling.wait()
+    pulled = pulling.wait(100.0)
     gave_way(pulled, "was removed while it was read")
     assert pulled.summary["restored"] == 2, pulled
     assert b.usable(planned) == 2
