@@ -92,6 +92,18 @@ def test_merge_that_tells_it_again_is_no_news(view: View, store: MemoryStore) ->
     assert view.memory.evicted() == told
 
 
+def test_second_removal_within_a_second_is_news(view: View, store: MemoryStore) -> None:
+    """By a clock that is ahead, too: what came again between them is gone again."""
+    bury(store, commit(store, ATTRS), at_s=1 << 39)
+    view.refresh(store)
+    first = view.memory.evicted()[ATTRS.identity]
+    time.sleep(0.01)
+    bury(store, commit(store, ATTRS, runner="r2"), at_s=1 << 39)
+    view.refresh(store)
+
+    assert view.memory.evicted()[ATTRS.identity] > first
+
+
 def test_one_occurrence_of_several_is_no_removal(
     view: View, store: MemoryStore
 ) -> None:

@@ -145,7 +145,7 @@ def _add(
     view_living.touch_added(db, segment, n)
     db.execute("DELETE FROM refused WHERE id = ?", (segment,))
     if names is None:  # who promotes: what is for a job alone promotes nothing
-        _note_evicted(db, footer.evicted, n)
+        _note_evicted(db, footer.evicted, n, is_merged=bool(footer.replaces))
     # Who promoted these packs saw to it that they are in the store.
     db.execute(
         "DELETE FROM missing WHERE pack IN "
@@ -156,7 +156,11 @@ def _add(
 
 
 def _note_evicted(
-    db: sqlite3.Connection, evicted: Iterable[Eviction], n: int | None
+    db: sqlite3.Connection,
+    evicted: Iterable[Eviction],
+    n: int | None,
+    *,
+    is_merged: bool,
 ) -> None:
     """Remember what was removed, and when last; that is no later than now.
 
@@ -166,10 +170,11 @@ def _note_evicted(
     rows = tuple(evicted)
     db.executemany(
         f"INSERT INTO evicted SELECT ?1, min({_NOW_S}, ?2 + 1) "  # noqa: S608
-        "WHERE NOT EXISTS (SELECT 1 FROM removals WHERE (identity, at_s) = (?1, ?2)) "
+        "WHERE NOT (?3 AND EXISTS "
+        "(SELECT 1 FROM removals WHERE (identity, at_s) = (?1, ?2))) "
         "ON CONFLICT (identity) "
         "DO UPDATE SET removed_s = max(removed_s, excluded.removed_s)",
-        rows,
+        [(identity, at_s, is_merged) for identity, at_s in rows],
     )
     db.executemany(
         "INSERT INTO removals VALUES (?, ?, ?)",
