@@ -220,6 +220,20 @@ def test_trash_is_brought_back_where_a_record_names_it() -> None:
     assert (there.wanted, there.resting) == ((), (rests, late))
 
 
+def test_what_comes_back_counts_and_may_be_what_goes() -> None:
+    """As after a gc that was killed: within the budget at once, not with the next one."""
+    packs = pack(1, days=3), pack(2, days=2, is_missing=True), pack(3, days=1)
+    item = Trashed(packs[1].digest, NOW_S - 10, GIB)
+    found = content(*packs, trash=(item,))
+    less = plan_gc(found, Budget(max_bytes=2 * GIB))
+    least = plan_gc(found, Budget(max_bytes=GIB))
+
+    assert [int(v.digest, 16) for v in less.victims] == [1]
+    assert (less.wanted, less.resting, less.over_bytes) == ((item,), (), 0)
+    assert [int(v.digest, 16) for v in least.victims] == [1, 2]
+    assert (least.wanted, least.resting, least.over_bytes) == ((), (item,), 0)
+
+
 def test_trash_stays_while_a_part_of_the_catalog_cannot_be_read() -> None:
     """It may be there that a record names it."""
     old = Trashed(pack(1).digest, 5, 7)

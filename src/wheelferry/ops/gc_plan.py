@@ -5,7 +5,7 @@ in the trash counts as free space that comes with the end of its grace.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -197,20 +197,21 @@ def plan_gc(content: Content, budget: Budget) -> GcPlan:
     was needed the longest ago.  For the free space nothing goes that was needed within
     the grace: others fill the share too, and all of the store might not be enough.
     """
-    choice = _Choice(content, budget)
+    wanted, expired, resting = sort_trash(content, budget.grace_s)
+    choice = _Choice(content, budget, wanted)
     choice.take_banned()
     choice.take_dead()
     choice.take_aged()
     over_bytes = choice.take_for_size()
-    wanted, expired, resting = sort_trash(content, budget.grace_s)
     short_bytes = choice.take_for_room(sum(item.size_bytes for item in wanted))
+    taken = choice.taken()
     hot_s = content.now_s - budget.grace_s
     named = [victim for victim in choice.victims if victim.why is not Why.ORPHAN]
     return GcPlan(
         victims=tuple(choice.victims),
         expired=expired,
-        wanted=wanted,
-        resting=resting,
+        wanted=tuple(item for item in wanted if item.digest not in taken),
+        resting=(*resting, *(item for item in wanted if item.digest in taken)),
         content=content,
         budget=budget,
         over_bytes=over_bytes,
@@ -275,14 +276,23 @@ def _parse_bucket(format_id: str) -> tuple[str, int]:
 
 
 class _Choice:
-    """Takes one victim after the other."""
+    """Takes one victim after the other; what comes back out of the trash may be one."""
 
-    def __init__(self, content: Content, budget: Budget) -> None:
+    def __init__(
+        self, content: Content, budget: Budget, wanted: Iterable[Trashed]
+    ) -> None:
         self.victims: list[Victim] = []
         self._content = content
         self._budget = budget
-        self._left_bytes = content.object_bytes
-        self._packs = sorted(content.packs, key=lambda p: (p.needed_s, p.digest))
+        back = {item.digest: item.size_bytes for item in wanted}
+        self._left_bytes = content.object_bytes + sum(back.values())
+        packs = (
+            replace(pack, size_bytes=back[pack.digest], is_missing=False)
+            if pack.digest in back
+            else pack
+            for pack in content.packs
+        )
+        self._packs = sorted(packs, key=lambda p: (p.needed_s, p.digest))
 
     def take_banned(self) -> None:
         """Take what is forbidden, also what is missing: its records have to go."""
@@ -357,8 +367,12 @@ class _Choice:
 
     def _untaken(self) -> Collection[Pack]:
         """Return what is not taken yet, the least recently needed first."""
-        taken = {victim.digest for victim in self.victims}
+        taken = self.taken()
         return [pack for pack in self._packs if pack.digest not in taken]
+
+    def taken(self) -> frozenset[Digest]:
+        """Return what goes."""
+        return frozenset(victim.digest for victim in self.victims)
 
     def _take(self, pack: Pack, why: Why) -> None:
         self._left_bytes -= pack.size_bytes
