@@ -208,6 +208,28 @@ def test_rename_that_fails_leaves_no_reason(root: Path) -> None:
     assert quarantine(root) == {}
 
 
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_host_that_was_slower_by_less_than_a_second_leaves_the_reason(
+    root: Path, is_cached: bool
+) -> None:
+    """It is the other's; to an NFS client both names of the object may be one file."""
+    target = root / "quarantine" / f"0000000007-{DIGEST}"
+
+    class Slower(Disk):
+        def rename(self, source, target) -> None:
+            if Path(source) == object_path(root, DIGEST):
+                target.hardlink_to(source)
+                if not is_cached:
+                    source.unlink()
+            super().rename(source, target)
+
+    assert not store_in(root, Slower()).quarantine_object(DIGEST, at_s=7, reason=REASON)
+    assert quarantine(root) == {
+        target.name: BAD,
+        f"{target.name}.json": REASON.encode(),
+    }
+
+
 def test_quarantine_that_cannot_be_written_says_so(root: Path) -> None:
     """With the path that it was about."""
     with pytest.raises(StoreUnavailable, match=DIGEST):

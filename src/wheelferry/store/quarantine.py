@@ -105,7 +105,8 @@ class Quarantine:
         self._write_reason(target, reason)
         if rename_there(source, target, disk=self._disk):
             return True
-        unlink_there(_reason_of(target), disk=self._disk)
+        if size_current(self._reads, target) is None:  # or the reason is another host's
+            unlink_there(_reason_of(target), disk=self._disk)
         return False
 
     def _write_reason(self, target: Path, reason: str) -> None:

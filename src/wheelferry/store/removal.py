@@ -23,13 +23,9 @@ def discard(root: Path, digest: Digest, at_s: int, *, disk: Disk) -> bool:
 
     The one step: killed before it, nothing happened; after it, the object is missing, and
     in the trash.  No directory is synced: a rename that a power loss undoes is done again.
-
-    Of two NFS clients that do it within one second, one may still have the old name
-    cached: then both names are one file to it, and rename(2) does nothing and succeeds.
     """
     source = root / layout.object_path(digest)
-    target = root / layout.trash_path(digest, at_s)
-    return rename_there(source, target, disk=disk) and not _is_one_file(source, target)
+    return rename_there(source, root / layout.trash_path(digest, at_s), disk=disk)
 
 
 def recover(root: Path, trashed: Trashed, *, disk: Disk, reads: Reads) -> bool:
@@ -104,7 +100,11 @@ def segment_times(
 
 
 def rename_there(source: Path, target: Path, *, disk: Disk) -> bool:
-    """Rename a file; return False if there is none, or another host was faster."""
+    """Rename a file; return False if there is none, or another host was faster.
+
+    Of two NFS clients that do the same within one second, one may still have the old name
+    cached: then both names are one file to it, and rename(2) does nothing and succeeds.
+    """
     try:
         disk.rename(source, target)
     except OSError as exc:
@@ -114,7 +114,7 @@ def rename_there(source: Path, target: Path, *, disk: Disk) -> bool:
         if not target.parent.is_dir():
             raise
         return False
-    return True
+    return not _is_one_file(source, target)
 
 
 def _is_one_file(first: Path, second: Path) -> bool:
