@@ -12,10 +12,11 @@ import pytest
 
 from tests.support.records import digest_of, make_record
 from wheelferry.errors import ObjectCorrupt, RecordMalformed, StoreNotInitialised
-from wheelferry.store.base import PutOutcome, Quarantined, Store, Trashed
+from wheelferry.store.base import PutOutcome, Store
 from wheelferry.store.layout import NEW_USAGE, OLD_USAGE, mark_usage, usage_mark
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import decode_segment, encode_segment
+from wheelferry.store.upkeep import Quarantined, Trashed
 from wheelferry.store.usage import Usage
 
 NewStore: TypeAlias = Callable[[str], Store]
@@ -85,8 +86,8 @@ class StoreContract:
     def test_new_store_is_empty(self, store):
         """Nothing is there, and nothing foreign."""
         assert store.list_segments() == frozenset()
-        assert list(store.list_objects()) == []
-        assert list(store.list_foreign()) == []
+        assert list(store.upkeep.list_dated()) == []
+        assert list(store.upkeep.list_foreign()) == []
 
     def test_put_object_is_seen_by_others(self, new_store):
         """What one runner commits, another reads, byte for byte."""
@@ -97,8 +98,8 @@ class StoreContract:
         assert other.object_size(DIGEST) == len(DATA)
         with other.open_object(DIGEST) as stream:
             assert stream.read(len(DATA) + 1) + stream.read(1) == DATA
-        assert list(other.list_objects()) == [(DIGEST, len(DATA))]
-        assert list(other.list_foreign()) == []
+        assert [item[:2] for item in other.upkeep.list_dated()] == [(DIGEST, len(DATA))]
+        assert list(other.upkeep.list_foreign()) == []
 
     @pytest.mark.parametrize("data", [b"", b"x", bytes(3 << 20)], ids=len)
     def test_put_object_takes_every_size(self, store, data):
@@ -146,7 +147,7 @@ class StoreContract:
             store.put_object(chunks(wrong), digest=DIGEST, size_bytes=len(DATA))
 
         assert store.open_object(DIGEST) is None
-        assert list(store.list_objects()) == []
+        assert list(store.upkeep.list_dated()) == []
 
     def test_put_object_passes_on_the_errors_of_its_source(self, store):
         """A spool that cannot be read is not the store's fault."""
@@ -238,8 +239,8 @@ class StoreContract:
         usage = Usage(
             held=packs, before=((7, (DIGEST,)),), figures=b"f", replaces=("r1.x",)
         )
-        new_store("r1").write_usage(NAME, usage)
-        (file,) = new_store("r2").read_usage()
+        new_store("r1").usage.write(NAME, usage)
+        (file,) = new_store("r2").usage.read_all()
 
         assert (file.name, file.usage) == (NAME, usage)
         assert 0 < file.written_s <= file.named_s
@@ -247,28 +248,28 @@ class StoreContract:
     def test_usage_is_written_once(self, new_store):
         """A runner that was killed writes it again, and nothing is changed."""
         store = new_store("r1")
-        store.write_usage(NAME, Usage(held=(DIGEST,)))
-        store.write_usage(NAME, Usage(held=()))
+        store.usage.write(NAME, Usage(held=(DIGEST,)))
+        store.usage.write(NAME, Usage(held=()))
 
-        (file,) = store.read_usage()
+        (file,) = store.usage.read_all()
         assert file.usage.held == (DIGEST,)
 
     def test_usage_is_claimed_by_one_and_counts_until_it_is_removed(self, new_store):
         """The other finds it gone; its time stays what it was."""
         store, other = new_store("r1"), new_store("r2")
-        store.write_usage(NAME, Usage(held=(DIGEST,)))
-        (before,) = store.read_usage()
-        claimed = store.claim_usage(NAME)
+        store.usage.write(NAME, Usage(held=(DIGEST,)))
+        (before,) = store.usage.read_all()
+        claimed = store.usage.claim(NAME)
 
         assert claimed is not None
         assert (claimed.written_s, claimed.usage) == (before.written_s, before.usage)
         assert claimed.name.startswith("r1.")
         assert usage_mark(claimed.name) == OLD_USAGE
-        assert other.claim_usage(NAME) is None
-        assert list(other.read_usage()) == [claimed]
-        assert other.remove_usage(claimed.name)
-        assert not store.remove_usage(claimed.name)
-        assert list(store.read_usage()) == []
+        assert other.usage.claim(NAME) is None
+        assert list(other.usage.read_all()) == [claimed]
+        assert other.usage.remove(claimed.name)
+        assert not store.usage.remove(claimed.name)
+        assert list(store.usage.read_all()) == []
 
     def test_usage_can_be_claimed_by_its_runners_name(self, new_store):
         """Of what stands under a name: that which nobody writes, or has claimed."""
@@ -276,19 +277,19 @@ class StoreContract:
         new = mark_usage(NAME, NEW_USAGE)
         mine, theirs = (f"{runner}.{'1' * 16}" for runner in ("r1", "r1.b"))
         for name in (new, mine, theirs):
-            store.write_usage(name, Usage(held=(DIGEST,)))
-        assert other.list_usage("r1") == [mine]
-        assert other.list_usage("r") == []
+            store.usage.write(name, Usage(held=(DIGEST,)))
+        assert other.usage.list_free("r1") == [mine]
+        assert other.usage.list_free("r") == []
 
-        (before,) = (file for file in store.read_usage() if file.name == new)
-        assert store.release_usage(new)
-        assert not store.release_usage(new)
-        assert other.list_usage("r1") == [NAME, mine]
-        (after,) = (file for file in store.read_usage() if file.name == NAME)
+        (before,) = (file for file in store.usage.read_all() if file.name == new)
+        assert store.usage.release(new)
+        assert not store.usage.release(new)
+        assert other.usage.list_free("r1") == [NAME, mine]
+        (after,) = (file for file in store.usage.read_all() if file.name == NAME)
         assert (after.written_s, after.usage) == (before.written_s, before.usage)
 
-        other.claim_usage(NAME)
-        assert other.list_usage("r1") == [mine]
+        other.usage.claim(NAME)
+        assert other.usage.list_free("r1") == [mine]
 
     def test_usage_that_is_renamed_while_all_is_read_is_read(self, new_store):
         """Claimed before its turn, it is read all the same; released after it, once."""
@@ -297,11 +298,11 @@ class StoreContract:
         names = [f"r1.{digit * 16}" for digit in "123"]
         names[0] = mark_usage(names[0], NEW_USAGE)
         for name, pack in zip(names, packs, strict=True):
-            store.write_usage(name, Usage(held=(pack,)))
-        reading = store.read_usage()
+            store.usage.write(name, Usage(held=(pack,)))
+        reading = store.usage.read_all()
         read = [next(reading)]
-        other.release_usage(names[0])
-        other.claim_usage(names[2])
+        other.usage.release(names[0])
+        other.usage.claim(names[2])
         read += reading
 
         assert sorted(file.usage.held for file in read) == [(pack,) for pack in packs]
@@ -309,106 +310,106 @@ class StoreContract:
     def test_survey_looks_and_leaves_nothing(self, store: Store) -> None:
         """It tells of room, writes only if it is to, and no object or segment comes."""
         self.put(store)
-        before = set(store.list_objects()), store.list_segments()
-        found = store.survey(writes=True)
-        only_looked = store.survey(writes=False)
+        before = set(store.upkeep.list_dated()), store.list_segments()
+        found = store.upkeep.survey(writes=True)
+        only_looked = store.upkeep.survey(writes=False)
 
         assert (found.trouble, found.refused) == ("", ())
         assert found.written_s > 0
         assert only_looked.written_s == 0
         assert 0 < found.free_bytes <= found.size_bytes
-        assert (set(store.list_objects()), store.list_segments()) == before
-        assert list(store.list_foreign()) == []
+        assert (set(store.upkeep.list_dated()), store.list_segments()) == before
+        assert list(store.upkeep.list_foreign()) == []
 
     def test_discarded_object_is_missing_and_in_the_trash(self, new_store):
         """Everyone sees it go, and when that was; who has it open reads on."""
         store, other = new_store("r1"), new_store("r2")
         self.put(store)
         with other.open_object(DIGEST) as stream:
-            assert store.discard_object(DIGEST, at_s=1234)
+            assert store.upkeep.discard_object(DIGEST, at_s=1234)
             assert stream.read(len(DATA)) == DATA
 
         assert other.object_size(DIGEST) is None
         assert other.look_again([DIGEST]) == [DIGEST]
-        assert other.list_trash() == [Trashed(DIGEST, 1234, len(DATA))]
-        assert list(other.list_foreign()) == []
+        assert other.upkeep.list_trash() == [Trashed(DIGEST, 1234, len(DATA))]
+        assert list(other.upkeep.list_foreign()) == []
 
     def test_discard_again_says_that_another_was_faster(self, new_store):
         """Of two at once one has removed it."""
         self.put(new_store("r1"))
 
-        assert new_store("r1").discard_object(DIGEST, at_s=1)
-        assert not new_store("r2").discard_object(DIGEST, at_s=2)
-        assert [item.since_s for item in new_store("r3").list_trash()] == [1]
+        assert new_store("r1").upkeep.discard_object(DIGEST, at_s=1)
+        assert not new_store("r2").upkeep.discard_object(DIGEST, at_s=2)
+        assert [item.since_s for item in new_store("r3").upkeep.list_trash()] == [1]
 
     def test_discarded_object_comes_back(self, new_store):
         """Byte for byte, once, whoever has removed it."""
         self.put(new_store("r1"))
-        new_store("r1").discard_object(DIGEST, at_s=5)
+        new_store("r1").upkeep.discard_object(DIGEST, at_s=5)
         store = new_store("r2")
-        (trashed,) = store.list_trash()
+        (trashed,) = store.upkeep.list_trash()
 
-        assert store.recover_object(trashed)
-        assert not new_store("r1").recover_object(trashed)
-        assert store.list_trash() == []
+        assert store.upkeep.recover_object(trashed)
+        assert not new_store("r1").upkeep.recover_object(trashed)
+        assert store.upkeep.list_trash() == []
         with store.open_object(DIGEST) as stream:
             assert stream.read(len(DATA)) == DATA
 
     def test_recover_leaves_an_object_that_is_there_again(self, store):
         """It may be one that healed what was removed."""
         self.put(store)
-        store.discard_object(DIGEST, at_s=5)
+        store.upkeep.discard_object(DIGEST, at_s=5)
         self.put(store)
-        (trashed,) = store.list_trash()
+        (trashed,) = store.upkeep.list_trash()
 
-        assert not store.recover_object(trashed)
-        assert store.list_trash() == [trashed]
+        assert not store.upkeep.recover_object(trashed)
+        assert store.upkeep.list_trash() == [trashed]
 
     def test_one_object_is_in_the_trash_once_for_each_time(self, store):
         """The oldest first; each is purged by itself."""
         for at_s in (7, 3):
             self.put(store)
-            store.discard_object(DIGEST, at_s=at_s)
-        first, second = store.list_trash()
+            store.upkeep.discard_object(DIGEST, at_s=at_s)
+        first, second = store.upkeep.list_trash()
 
         assert (first.since_s, second.since_s) == (3, 7)
-        assert store.list_trash(only=[DIGEST]) == [first, second]
-        assert store.list_trash(only=[digest_of("other")]) == []
-        assert store.purge_object(first)
-        assert not store.purge_object(first)
-        assert store.list_trash() == [second]
+        assert store.upkeep.list_trash(only={DIGEST}) == [first, second]
+        assert store.upkeep.list_trash(only={digest_of("other")}) == []
+        assert store.upkeep.purge_object(first)
+        assert not store.upkeep.purge_object(first)
+        assert store.upkeep.list_trash() == [second]
 
     def test_purged_object_is_gone(self, store):
         """It cannot be had back."""
         self.put(store)
-        store.discard_object(DIGEST, at_s=5)
-        (trashed,) = store.list_trash()
-        store.purge_object(trashed)
+        store.upkeep.discard_object(DIGEST, at_s=5)
+        (trashed,) = store.upkeep.list_trash()
+        store.upkeep.purge_object(trashed)
 
-        assert not store.recover_object(trashed)
+        assert not store.upkeep.recover_object(trashed)
         assert store.object_size(DIGEST) is None
 
     def test_dates_are_of_the_stores_clock(self, store):
         """Of objects and segments, comparable with what the clock says."""
-        before_s = store.clock_s()
+        before_s = store.upkeep.clock_s()
         self.put(store)
         segment = store.commit_segment(encode_segment([], runner="r1", created_s=1))
-        after_s = store.clock_s()
-        ((digest, size_bytes, object_s),) = store.list_dated()
-        ((listed, segment_s),) = store.segment_times().items()
+        after_s = store.upkeep.clock_s()
+        ((digest, size_bytes, object_s),) = store.upkeep.list_dated()
+        ((listed, segment_s),) = store.upkeep.segment_times().items()
 
         assert (digest, size_bytes, listed) == (DIGEST, len(DATA), segment)
         assert before_s <= object_s <= segment_s <= after_s
-        assert store.segment_times(only=[segment]) == {segment: segment_s}
-        assert store.segment_times(only=[SegmentId("0" * 64)]) == {}
+        assert store.upkeep.segment_times(only={segment}) == {segment: segment_s}
+        assert store.upkeep.segment_times(only={SegmentId("0" * 64)}) == {}
 
     def test_removed_segment_is_gone(self, new_store):
         """Once; readers take it for a miss."""
         data = encode_segment([], runner="r1", created_s=1)
         segment = new_store("r1").commit_segment(data)
 
-        assert new_store("r1").remove_segment(segment)
-        assert not new_store("r2").remove_segment(segment)
+        assert new_store("r1").upkeep.remove_segment(segment)
+        assert not new_store("r2").upkeep.remove_segment(segment)
         assert new_store("r2").list_segments() == frozenset()
         assert new_store("r2").read_segment(segment) is None
 
@@ -417,10 +418,10 @@ class StoreContract:
         bad = Digest("../wheelferry.json")
         trashed = Trashed(bad, 1, 1)
         for call in (
-            lambda: store.discard_object(bad, at_s=1),
-            lambda: store.recover_object(trashed),
-            lambda: store.purge_object(trashed),
-            lambda: store.remove_segment(SegmentId(bad)),
+            lambda: store.upkeep.discard_object(bad, at_s=1),
+            lambda: store.upkeep.recover_object(trashed),
+            lambda: store.upkeep.purge_object(trashed),
+            lambda: store.upkeep.remove_segment(SegmentId(bad)),
         ):
             with pytest.raises(RecordMalformed):
                 call()
@@ -431,51 +432,53 @@ class StoreContract:
         self.put(store)
         self.damage(store, DIGEST, b"damaged")
 
-        assert store.quarantine_object(DIGEST, at_s=5, reason="{}")
-        assert not other.quarantine_object(DIGEST, at_s=6, reason="{}")
+        assert store.upkeep.quarantine_object(DIGEST, at_s=5, reason="{}")
+        assert not other.upkeep.quarantine_object(DIGEST, at_s=6, reason="{}")
         assert other.object_size(DIGEST) is None
         assert other.open_object(DIGEST) is None
         assert other.look_again([DIGEST]) == [DIGEST]
-        (item,) = other.list_quarantine()
+        (item,) = other.upkeep.list_quarantine()
         assert item == Quarantined(DIGEST, 5, len(b"damaged"), False)
         assert self.put(other) is PutOutcome.COMMITTED
         assert store.look_again([DIGEST]) == []
-        assert list(store.list_foreign()) == []
-        assert store.purge_quarantined(item)
-        assert not other.purge_quarantined(item)
-        assert store.list_quarantine() == []
+        assert list(store.upkeep.list_foreign()) == []
+        assert store.upkeep.purge_quarantined(item)
+        assert not other.upkeep.purge_quarantined(item)
+        assert store.upkeep.list_quarantine() == []
         assert store.look_again([DIGEST]) == []
 
     def test_object_that_has_its_bytes_is_not_quarantined(self, store):
         """Whatever somebody has read a moment ago."""
         self.put(store)
 
-        assert not store.quarantine_object(DIGEST, at_s=5, reason="{}")
-        assert store.list_quarantine() == []
+        assert not store.upkeep.quarantine_object(DIGEST, at_s=5, reason="{}")
+        assert store.upkeep.list_quarantine() == []
         with store.open_object(DIGEST) as stream:
             assert stream.read() == DATA
 
     def test_missing_object_is_not_quarantined(self, store):
         """Another host was faster."""
-        assert not store.quarantine_object(DIGEST, at_s=5, reason="{}")
-        assert not store.quarantine_segment(SegmentId(DIGEST), at_s=5, reason="{}")
-        assert store.list_quarantine() == []
+        assert not store.upkeep.quarantine_object(DIGEST, at_s=5, reason="{}")
+        assert not store.upkeep.quarantine_segment(
+            SegmentId(DIGEST), at_s=5, reason="{}"
+        )
+        assert store.upkeep.list_quarantine() == []
 
     def test_segment_that_can_be_read_is_not_quarantined(self, store):
         """It stays in the catalog."""
         segment = store.commit_segment(encode_segment([], runner="r1", created_s=1))
 
-        assert not store.quarantine_segment(segment, at_s=5, reason="{}")
+        assert not store.upkeep.quarantine_segment(segment, at_s=5, reason="{}")
         assert store.list_segments() == {segment}
-        assert store.list_quarantine() == []
+        assert store.upkeep.list_quarantine() == []
 
     def test_nothing_is_left_over_by_whoever_finishes(self, store):
         """What was committed is no temporary file."""
         self.put(store)
         store.commit_segment(encode_segment([], runner="r1", created_s=1))
 
-        assert list(store.list_leftovers()) == []
-        assert not store.remove_leftover(f"staging/r1/{'ab' * 16}.tmp")
+        assert list(store.upkeep.list_leftovers()) == []
+        assert not store.upkeep.remove_leftover(f"staging/r1/{'ab' * 16}.tmp")
 
     @pytest.mark.parametrize(
         "name",
@@ -484,15 +487,15 @@ class StoreContract:
     def test_what_is_no_leftover_is_not_removed(self, store, name):
         """Whatever a caller was told."""
         with pytest.raises(RecordMalformed):
-            store.remove_leftover(name)
+            store.upkeep.remove_leftover(name)
 
     def test_quarantine_takes_no_name_from_elsewhere(self, store):
         """As a removal."""
         bad = "../wheelferry.json"
         for call in (
-            lambda: store.quarantine_object(Digest(bad), at_s=1, reason=""),
-            lambda: store.quarantine_segment(SegmentId(bad), at_s=1, reason=""),
-            lambda: store.purge_quarantined(Quarantined(bad, 1, 1, False)),
+            lambda: store.upkeep.quarantine_object(Digest(bad), at_s=1, reason=""),
+            lambda: store.upkeep.quarantine_segment(SegmentId(bad), at_s=1, reason=""),
+            lambda: store.upkeep.purge_quarantined(Quarantined(bad, 1, 1, False)),
         ):
             with pytest.raises(RecordMalformed):
                 call()

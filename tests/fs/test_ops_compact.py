@@ -17,7 +17,7 @@ from tests.support.disks import CountingDisk, Died
 from tests.support.forge import add_segment
 from tests.support.interleaving import Actor, Step, Stepped, all_orders, interleave
 from tests.support.machines import MACHINE
-from tests.support.memory_store import MemoryStore
+from tests.support.memory_store import MemoryStore, MemoryUpkeep
 from tests.support.records import make_record, segment_id_of
 from tests.support.removing import DAY_S, age, trash
 from tests.support.tiers import Ferry, make_store
@@ -417,7 +417,7 @@ def test_tend_only_tells_of_a_failure(store, tmp_path):
 def test_tend_does_not_warn_where_it_may_not_write(store, tmp_path):
     """Each promotion of a runner that only pulls would; and others compact."""
 
-    class Foreign(MemoryStore):
+    class Foreign(MemoryUpkeep):
         def clock_s(self) -> int:
             raise StoreReadOnly("cannot write")
 
@@ -425,7 +425,8 @@ def test_tend_does_not_warn_where_it_may_not_write(store, tmp_path):
     fill(store)
     with tiers_of(store, tmp_path, events.append) as tiers:
         tiers.refresh()
-        tend(tiers._replace(store=Foreign()))
+        store.upkeep = Foreign(store)
+        tend(tiers)
 
     (event,) = events
     assert (event.name, event.level) == ("compaction.failed", Level.DEBUG)

@@ -193,7 +193,7 @@ def test_what_a_killed_gc_took_away_comes_back(ferry: Ferry) -> None:
     """It was killed before it looked again: a record names what is in the trash."""
     ((first, _, _), *_) = dated = list_dated(ferry)
     with ferry.open() as tiers:
-        tiers.store.discard_object(first, at_s=1)  # long ago
+        tiers.store.upkeep.discard_object(first, at_s=1)  # long ago
     report = collect(ferry)
 
     assert (report.recovered, report.purged) == (1, 0)
@@ -203,7 +203,7 @@ def test_what_a_killed_gc_took_away_comes_back(ferry: Ferry) -> None:
 def list_dated(ferry: Ferry) -> list[tuple[Digest, int, int]]:
     """Return all objects."""
     with ferry.open() as tiers:
-        return list(tiers.store.list_dated())
+        return list(tiers.store.upkeep.list_dated())
 
 
 def test_dry_look_changes_nothing(ferry: Ferry) -> None:

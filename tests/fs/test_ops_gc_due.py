@@ -72,8 +72,8 @@ def test_trash_is_due_when_its_grace_is_over(ferry: Ferry) -> None:
 def test_trash_that_a_record_names_is_due(ferry: Ferry) -> None:
     """Whoever took it away was killed."""
     with ferry.open() as tiers:
-        digest, _, _ = next(tiers.store.list_dated())
-        tiers.store.discard_object(digest, at_s=tiers.store.clock_s())
+        digest, _, _ = next(tiers.store.upkeep.list_dated())
+        tiers.store.upkeep.discard_object(digest, at_s=tiers.store.upkeep.clock_s())
 
     assert due(ferry)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import CountingDisk, Died, Step
+from tests.support.parts import Around
 from tests.support.tiers import Ferry, make_store
 from wheelferry.cli.app import run
 from wheelferry.errors import StoreFull
@@ -62,7 +63,7 @@ def hand(ferry: Ferry, *held: Digest, disk: CountingDisk | None = None) -> None:
 
 def uses(ferry: Ferry) -> set[Digest]:
     with ferry.open() as tiers:
-        return set(find_last_uses(tiers.store.read_usage()))
+        return set(find_last_uses(tiers.store.usage.read_all()))
 
 
 def total(ferry: Ferry) -> Sums:
@@ -315,7 +316,7 @@ def test_file_that_is_full_is_not_carried_on(
 
 def files(ferry: Ferry) -> list[UsageFile]:
     with ferry.open() as tiers:
-        return list(tiers.store.read_usage())
+        return list(tiers.store.usage.read_all())
 
 
 @pytest.fixture
@@ -409,33 +410,32 @@ def test_two_folds_at_once_count_nothing_twice(
     monkeypatch.setattr(folding, "FOLD_FROM", 2)
     before = uses(crowd[0])
     with crowd[0].open() as tiers:
-        aged = [f._replace(named_s=0) for f in tiers.store.read_usage()]
+        aged = [f._replace(named_s=0) for f in tiers.store.usage.read_all()]
 
-    class Aged:
-        """A store whose files got their names long ago, as they were at first."""
+    class Aged(Around):
+        """Usage files that got their names long ago, as they were at first."""
 
-        def __init__(self, tiers: Tiers, then: object = None) -> None:
-            self.store, self.then, self.claims = tiers.store, then, 0
+        claims = 0
 
-        def __getattr__(self, name: str) -> object:
-            return getattr(self.store, name)
-
-        def read_usage(self) -> list[object]:
+        def read_all(self) -> list[UsageFile]:
             names = {file.name for file in aged}
-            found = [f for f in self.store.read_usage() if f.name not in names]
-            there = {f.name for f in self.store.read_usage()}
+            found = [f for f in self._inner.read_all() if f.name not in names]
+            there = {f.name for f in self._inner.read_all()}
             return [*found, *(f for f in aged if f.name in there)]
 
-        def claim_usage(self, name: str) -> object:
+        def claim(self, name: str) -> object:
             self.claims += 1
-            if self.claims == 4 and self.then is not None:
-                self.then()  # type: ignore[operator]
-            return self.store.claim_usage(name)
+            if self.claims == 4:
+                self.then()
+            return self._inner.claim(name)
+
+    def with_aged(tiers: Tiers, then: Callable[[], object]) -> Tiers:
+        usage = Aged(tiers.store.usage, then=then)
+        return tiers._replace(store=Around(tiers.store, usage=usage))
 
     with crowd[0].open() as one, crowd[1].open() as two:
-        other = two._replace(store=Aged(two))  # type: ignore[arg-type]
-        first = one._replace(store=Aged(one, lambda: fold(other)))  # type: ignore[arg-type]
-        fold(first)
+        other = with_aged(two, lambda: None)
+        fold(with_aged(one, lambda: fold(other)))
 
     assert uses(crowd[0]) == before
     assert total(crowd[0]).pulled == FOLD_FROM

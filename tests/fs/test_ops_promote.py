@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.cachetree import few, formats_of, make_cache, many, plan
 from tests.support.forge import add_object, object_path, overwrite
+from tests.support.parts import Around
 from tests.support.restoring import snapshot
 from tests.support.soundness import CacheJudge, catalog, findings, objects
 from tests.support.tiers import Ferry, make_store
@@ -73,16 +74,6 @@ def test_many_entries_make_several_segments(tmp_path: Path) -> None:
     assert findings(ferry.store) == []
 
 
-class Around:
-    """A store that passes everything on to another one."""
-
-    def __init__(self, inner: Store) -> None:
-        self._inner = inner
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._inner, name)
-
-
 def test_deadline_leaves_the_rest_for_the_next_promotion(ferry: Ferry) -> None:
     """What is in the store by then is named there; what is not is no loss."""
     until = Deadline.after(0.3)
@@ -90,7 +81,7 @@ def test_deadline_leaves_the_rest_for_the_next_promotion(ferry: Ferry) -> None:
     class Slow(Around):
         def put_object(self, *args: object, **kwargs: object) -> object:
             clock.pause(until.remaining_s())
-            return self._inner.put_object(*args, **kwargs)  # type: ignore[arg-type]
+            return self._inner.put_object(*args, **kwargs)
 
     slow = replace(ferry, wrap=Slow)  # type: ignore[arg-type]
     with slow.open() as tiers:
@@ -127,7 +118,7 @@ class Collected(Around):
         self._removed = removed
 
     def commit_segment(self, data: bytes) -> SegmentId:
-        segment = self._inner.commit_segment(data)
+        segment: SegmentId = self._inner.commit_segment(data)
         digest = min(objects(self._root))
         object_path(self._root, digest).unlink()
         self._removed.append(digest)
@@ -141,7 +132,7 @@ def test_pack_that_gc_took_meanwhile_is_put_back(tmp_path: Path) -> None:
     ferry = Ferry(
         cache=make_cache(tmp_path / "cache", few()),
         store=store,
-        wrap=lambda inner: Collected(inner, store, removed),  # type: ignore[arg-type, return-value]
+        wrap=lambda inner: Collected(inner, store, removed),
     )
     report = ferry.promote()
     assert len(removed) == 1

@@ -17,6 +17,7 @@ from tests.support.forge import (
     read_only_segment,
     replace_records,
 )
+from tests.support.parts import Around
 from tests.support.restoring import snapshot
 from tests.support.soundness import CacheJudge, objects
 from tests.support.tiers import Ferry, make_store
@@ -514,23 +515,16 @@ def two_at_once(b: Ferry) -> Ferry:
         cache=b.cache,
         store=b.store,
         runner="r2",
-        wrap=lambda inner: Noted(inner, b.state),  # type: ignore[arg-type, return-value]
+        wrap=lambda inner: Around(inner, usage=Noted(inner.usage, state=b.state)),
     )
 
 
-class Noted:
-    """A store to which another process of the runner writes its usage first."""
+class Noted(Around):
+    """Usage files that another process of the runner writes to first."""
 
-    def __init__(self, inner: Store, state: Path) -> None:
-        self._inner = inner
-        self._state = state
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._inner, name)
-
-    def write_usage(self, name: str, usage: object) -> None:
+    def write(self, name: str, usage: object) -> None:
         del name, usage
-        (self._state / "usage-written").touch()
+        (self.state / "usage-written").touch()
 
 
 def test_two_pulls_that_note_their_usage_at_once(two_at_once: Ferry) -> None:
@@ -550,7 +544,7 @@ def test_pull_for_a_job_notes_all_that_the_cache_holds(b: Ferry) -> None:
         )
         assert [record.name for record in planned.held] == ["pure-wheel"]
         apply_pull(tiers, planned)
-        (file,) = tiers.store.read_usage()
+        (file,) = tiers.store.usage.read_all()
     assert (len(file.usage.held), file.usage.before) == (2, ())
 
 
@@ -559,7 +553,7 @@ def test_budget_goes_to_what_was_used_last(b: Ferry) -> None:
     other = Ferry(cache=b.cache.with_name("other"), store=b.store, runner="r3")
     with other.open() as tiers:
         used = Usage(held=(pack_of(b.store, "built"),))
-        tiers.store.write_usage(new_name("r3"), used)
+        tiers.store.usage.write(new_name("r3"), used)
     limits = Limits(max_bytes=max(map(len, objects(b.store).values())))
     with b.open() as tiers:
         planned = plan_pull(tiers, Rules(), FORMATS, limits)

@@ -7,12 +7,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from tests.support.cachetree import formats_of, make_cache, plan
 from tests.support.disks import Died, DyingDisk, FullDisk
+from tests.support.parts import Around
 from tests.support.removing import age_trash, collect, trash
 from tests.support.soundness import findings, objects
 from tests.support.tiers import Ferry, make_store
@@ -139,23 +140,21 @@ def test_gc_takes_what_a_late_promoter_put_back(ferry: Ferry) -> None:
 def test_rm_finds_what_was_put_back_while_it_ran(ferry: Ferry) -> None:
     """Someone brings the pack back between discard and purge, since records name it."""
 
-    class Meddled:
-        def __init__(self, store: Store) -> None:
-            self._store = store
-            self._is_done = False
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._store, name)
+    class Meddled(Around):
+        is_done = False
 
         def discard_object(self, digest: Digest, *, at_s: int) -> bool:
-            done = self._store.discard_object(digest, at_s=at_s)
-            if not self._is_done:
-                self._is_done = True
-                (trashed,) = self._store.list_trash(only=[digest])
-                assert self._store.recover_object(trashed)
+            done: bool = self._inner.discard_object(digest, at_s=at_s)
+            if not self.is_done:
+                self.is_done = True
+                (trashed,) = self._inner.list_trash(only={digest})
+                assert self._inner.recover_object(trashed)
             return done
 
-    admin = replace(ferry, wrap=lambda store: cast("Store", Meddled(store)))
+    def meddle(store: Store) -> Store:
+        return Around(store, upkeep=Meddled(store.upkeep))
+
+    admin = replace(ferry, wrap=meddle)
     assert rm(admin) == ["bad-wheel 1.0.0"]
 
     assert (len(objects(ferry.store)), trash(ferry.store)) == (2, [])

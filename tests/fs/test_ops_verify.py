@@ -4,7 +4,7 @@ import io
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +20,7 @@ from tests.support.forge import (
     read_only_segment,
     replace_records,
 )
+from tests.support.parts import Around
 from tests.support.removing import collect
 from tests.support.soundness import objects
 from tests.support.tiers import Ferry, make_store
@@ -31,6 +32,7 @@ from wheelferry.events import Event, discard
 from wheelferry.ops.finding import Severity
 from wheelferry.ops.verify import verify_store
 from wheelferry.ops.verify_read import JOBS
+from wheelferry.store.base import Store
 from wheelferry.store.posix import PosixStore
 from wheelferry.store.reading import Reads
 from wheelferry.store.record import Digest, SegmentId
@@ -493,23 +495,23 @@ def test_damage_that_the_second_read_does_not_find(store: Path) -> None:
     )
 
 
-class Meanwhile(PosixStore):
-    """A store in which others do something after the catalog was read."""
+def meanwhile(root: Path, act: Callable[[], object]) -> Store:
+    """Return a store in which others do something after the catalog was read."""
 
-    def __init__(self, root: Path, act: Callable[[], object]) -> None:
-        super().__init__(root, disk=Disk(), runner="r1")
-        self._act = act
+    class Meanwhile(Around):
+        def list_dated(self) -> list[tuple[Digest, int, int]]:
+            found = list(self._inner.list_dated())
+            act()
+            return found
 
-    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
-        found = list(super().list_dated())
-        self._act()
-        yield from found
+    posix = PosixStore(root, disk=Disk(), runner="r1")
+    return Around(posix, upkeep=Meanwhile(posix.upkeep))
 
 
 def test_what_a_gc_removes_meanwhile_is_not_missed(store: Path) -> None:
     """Its records were read before it had removed them, and its objects listed."""
     gc = Ferry(cache=store.parent / "gc", store=store, runner="gc")
-    busy = Meanwhile(store, lambda: collect(gc, max_bytes=1))
+    busy = meanwhile(store, lambda: collect(gc, max_bytes=1))
 
     report = verify_store(busy, discard)
     assert objects(store) == {}
@@ -519,7 +521,7 @@ def test_what_a_gc_removes_meanwhile_is_not_missed(store: Path) -> None:
 def test_what_is_missing_and_no_gc_has_removed_is_missed(store: Path) -> None:
     """As a damaged file that somebody deleted just now."""
     digest, path, _ = first_object(store)
-    report = verify_store(Meanwhile(store, path.unlink), discard)
+    report = verify_store(meanwhile(store, path.unlink), discard)
     assert [(f.reference, f.subject) for f in report.findings] == [
         ("object-missing", digest)
     ]

@@ -359,7 +359,7 @@ def test_pack_in_the_trash_that_records_name_is_brought_back(ferry: Ferry) -> No
     """A gc was killed before it could: nothing has to be promoted."""
     with ferry.open() as tiers:
         digest = min(objects(ferry.store))
-        tiers.store.discard_object(Digest(digest), at_s=int(tiers.now()))
+        tiers.store.upkeep.discard_object(Digest(digest), at_s=int(tiers.now()))
     before = catalog(ferry.store)
     found, fixed = mend(admin(ferry))
 

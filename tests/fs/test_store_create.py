@@ -259,4 +259,4 @@ def test_create_killed_at_any_step_is_away_or_whole_and_can_be_completed(tmp_pat
         assert create(root).was_there is (last_step >= commit)
         store.open()
         assert store.list_segments() == frozenset()
-        assert list(store.list_foreign()) == []
+        assert list(store.upkeep.list_foreign()) == []

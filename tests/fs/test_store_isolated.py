@@ -167,8 +167,8 @@ HANGS = [
     pytest.param(
         HangingReads("list_names", 2),
         None,
-        lambda store: list(store.list_objects()),
-        id="list-objects",
+        lambda store: list(store.upkeep.list_dated()),
+        id="list-dated",
     ),
     pytest.param(None, HangingDisk("write"), put, id="write"),
     pytest.param(None, HangingDisk("sync_file"), put, id="sync"),
@@ -356,7 +356,7 @@ def test_slow_listing_is_heard_of_in_parts(root):
         add_object(root, b"%d" % number)
 
     with isolate(root, reads=SlowMuteReads(), timeout_s=1.5 * SLOW_S) as store:
-        assert len(list(store.list_objects())) == 8
+        assert len(list(store.upkeep.list_dated())) == 8
 
 
 class FailingReads(Reads):
@@ -715,7 +715,7 @@ def test_listing_fails_where_it_fails(root):
             return super().list_names(directory)
 
     with isolate(root, reads=HalfReads()) as store:
-        listing = store.list_objects()
+        listing = store.upkeep.list_dated()
         listed = [next(listing)[0] for _ in range(found)]
         assert DIGEST in listed
         with pytest.raises(StoreUnavailable):
@@ -727,7 +727,7 @@ def test_what_is_left_half_way_disturbs_nothing(root):
     with isolate(root) as store:
         store.list_segments()
         before = open_files(store.pid)
-        listing = cast("Generator[object]", store.list_objects())
+        listing = cast("Generator[object]", store.upkeep.list_dated())
         next(listing)
         stream = open_there(store)
         assert stream.read(10) == DATA[:10]

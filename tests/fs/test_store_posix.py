@@ -110,8 +110,10 @@ def test_open_refuses_a_newer_format(root):
         pytest.param(lambda store: store.open_object(DIGEST), id="open_object"),
         pytest.param(lambda store: store.object_size(DIGEST), id="object_size"),
         pytest.param(lambda store: store.look_again([DIGEST]), id="look_again"),
-        pytest.param(lambda store: list(store.list_objects()), id="list_objects"),
-        pytest.param(lambda store: list(store.list_foreign()), id="list_foreign"),
+        pytest.param(lambda store: list(store.upkeep.list_dated()), id="list_dated"),
+        pytest.param(
+            lambda store: list(store.upkeep.list_foreign()), id="list_foreign"
+        ),
         pytest.param(lambda store: store.list_segments(), id="list_segments"),
         pytest.param(
             lambda store: store.read_segment(SegmentId(DIGEST)), id="read_segment"
@@ -221,8 +223,10 @@ def test_what_is_no_file_is_no_object(root, kind):
 
     assert store.open_object(DIGEST) is None
     assert store.object_size(DIGEST) is None
-    assert list(store.list_objects()) == []
-    assert [where for where, _ in store.list_foreign()] == [layout.object_path(DIGEST)]
+    assert list(store.upkeep.list_dated()) == []
+    assert [where for where, _ in store.upkeep.list_foreign()] == [
+        layout.object_path(DIGEST)
+    ]
 
 
 def test_listings_skip_foreign_names(root):
@@ -244,9 +248,9 @@ def test_listings_skip_foreign_names(root):
         (root / name).write_bytes(b"x")
     (root / "lost+found").mkdir()
 
-    assert list(store.list_objects()) == [(DIGEST, len(DATA))]
+    assert [item[:2] for item in store.upkeep.list_dated()] == [(DIGEST, len(DATA))]
     assert store.list_segments() == {segment}
-    assert sorted(where for where, _ in store.list_foreign()) == sorted(foreign)
+    assert sorted(where for where, _ in store.upkeep.list_foreign()) == sorted(foreign)
 
 
 def test_segment_with_other_bytes_is_corrupt(root):
@@ -330,7 +334,7 @@ def test_failed_write_is_translated_once(root, act, step, number, expected):
     assert f"[Errno {number}]" in caught.value.message
     assert caught.value.hint
     assert isinstance(caught.value.__cause__, OSError)
-    assert list(store_in(root).list_objects()) == []
+    assert list(store_in(root).upkeep.list_dated()) == []
     assert staged(root) == []
 
 
@@ -457,7 +461,7 @@ def test_listing_of_foreign_files_looks_at_none(root):
     put(store_in(root))
     reads = FlakyReads("file_facts")
 
-    assert list(store_in(root, reads=reads).list_foreign()) == []
+    assert list(store_in(root, reads=reads).upkeep.list_foreign()) == []
     assert reads.calls == []
 
 
@@ -531,12 +535,12 @@ def test_nothing_half_written_is_seen_after_any_crash(root, act):
 
         fresh = store_in(root)
         fresh.open()
-        objects, segments = list(fresh.list_objects()), fresh.list_segments()
+        objects, segments = list(fresh.upkeep.list_dated()), fresh.list_segments()
         seen.add(bool(objects or segments))
-        assert objects in ([], [(DIGEST, len(DATA))])
+        assert [item[:2] for item in objects] in ([], [(DIGEST, len(DATA))])
         for segment in segments:
             assert fresh.read_segment(segment) == SEGMENT
-        assert list(fresh.list_foreign()) == []
+        assert list(fresh.upkeep.list_foreign()) == []
         act(fresh)
         fresh.sweep_staging(older_than_s=-1.0)
         assert staged(root) == []

@@ -11,13 +11,13 @@ from tests.support.forge import add_segment, object_path, overwrite
 from tests.support.records import digest_of
 from wheelferry.disk import Disk
 from wheelferry.errors import StoreUnavailable
-from wheelferry.store.base import Quarantined
 from wheelferry.store.create import create_store
 from wheelferry.store.layout import parse_quarantine_name
 from wheelferry.store.posix import PosixStore
 from wheelferry.store.reading import Reads
 from wheelferry.store.record import SegmentId
 from wheelferry.store.segment import encode_segment
+from wheelferry.store.upkeep import Quarantined
 
 DATA = b"an object" * 100
 BAD = b"another object"
@@ -48,12 +48,12 @@ def quarantine(root: Path) -> dict[str, bytes]:
 
 def test_object_is_kept_with_its_reason_beside_it(root: Path) -> None:
     """Under flat names that say when and what."""
-    store_in(root).quarantine_object(DIGEST, at_s=1_700_000_000, reason=REASON)
+    store_in(root).upkeep.quarantine_object(DIGEST, at_s=1_700_000_000, reason=REASON)
     name = f"1700000000-{DIGEST}"
 
     assert quarantine(root) == {name: BAD, f"{name}.json": REASON.encode()}
     assert not object_path(root, DIGEST).exists()
-    assert list(store_in(root).list_foreign()) == []
+    assert list(store_in(root).upkeep.list_foreign()) == []
 
 
 def test_segment_is_kept_with_its_reason_beside_it(root: Path) -> None:
@@ -61,15 +61,15 @@ def test_segment_is_kept_with_its_reason_beside_it(root: Path) -> None:
     path = root / add_segment(root, encode_segment([], runner="r1", created_s=1))
     overwrite(path, b"no segment")
     store = store_in(root)
-    store.quarantine_segment(SegmentId(path.stem), at_s=7, reason=REASON)
+    store.upkeep.quarantine_segment(SegmentId(path.stem), at_s=7, reason=REASON)
 
     assert quarantine(root).keys() == {
         f"0000000007-{path.stem}.seg",
         f"0000000007-{path.stem}.seg.json",
     }
-    assert store.list_quarantine() == [Quarantined(path.stem, 7, 10, True)]
+    assert store.upkeep.list_quarantine() == [Quarantined(path.stem, 7, 10, True)]
     assert store.list_segments() == frozenset()
-    assert list(store.list_foreign()) == []
+    assert list(store.upkeep.list_foreign()) == []
 
 
 def test_segment_of_the_right_digest_that_is_none_is_quarantined(root: Path) -> None:
@@ -78,7 +78,7 @@ def test_segment_of_the_right_digest_that_is_none_is_quarantined(root: Path) -> 
     name = add_segment(root, data)
     segment = SegmentId(Path(name).stem)
 
-    assert store_in(root).quarantine_segment(segment, at_s=7, reason=REASON)
+    assert store_in(root).upkeep.quarantine_segment(segment, at_s=7, reason=REASON)
 
 
 def test_segment_of_a_newer_version_stays(root: Path) -> None:
@@ -88,7 +88,7 @@ def test_segment_of_a_newer_version_stays(root: Path) -> None:
     name = add_segment(root, bytes(data))
     segment = SegmentId(Path(name).stem)
 
-    assert not store_in(root).quarantine_segment(segment, at_s=7, reason=REASON)
+    assert not store_in(root).upkeep.quarantine_segment(segment, at_s=7, reason=REASON)
     assert (root / name).exists()
     assert quarantine(root) == {}
 
@@ -111,7 +111,7 @@ def test_object_that_was_replaced_meanwhile_is_brought_back(root: Path) -> None:
     """What was read twice is not what is moved: it is looked at once more."""
     store = store_in(root, Healing(root, 2))
 
-    assert not store.quarantine_object(DIGEST, at_s=7, reason=REASON)
+    assert not store.upkeep.quarantine_object(DIGEST, at_s=7, reason=REASON)
     assert object_path(root, DIGEST).read_bytes() == DATA
     assert quarantine(root) == {}
 
@@ -127,7 +127,9 @@ def test_sound_object_gives_way_to_one_that_came_meanwhile(root: Path) -> None:
 
     path = object_path(root, DIGEST)
     disk = Twice(root, 2)
-    assert not store_in(root, disk).quarantine_object(DIGEST, at_s=7, reason=REASON)
+    assert not store_in(root, disk).upkeep.quarantine_object(
+        DIGEST, at_s=7, reason=REASON
+    )
     assert path.read_bytes() == DATA
     assert quarantine(root) == {}
 
@@ -141,9 +143,11 @@ def test_nothing_is_moved_through_a_link(root: Path, where: str) -> None:
     before = sorted(elsewhere.rglob("*"))
 
     with pytest.raises(StoreUnavailable):
-        store_in(root).quarantine_object(DIGEST, at_s=7, reason=REASON)
+        store_in(root).upkeep.quarantine_object(DIGEST, at_s=7, reason=REASON)
     assert sorted(elsewhere.rglob("*")) == before
-    assert (where, "it is not a directory") in list(store_in(root).list_foreign())
+    assert (where, "it is not a directory") in list(
+        store_in(root).upkeep.list_foreign()
+    )
 
 
 def test_link_in_the_place_of_an_object_is_not_moved(root: Path) -> None:
@@ -152,7 +156,7 @@ def test_link_in_the_place_of_an_object_is_not_moved(root: Path) -> None:
     path.rename(root.parent / "elsewhere")
     path.symlink_to(root.parent / "elsewhere")
 
-    assert not store_in(root).quarantine_object(DIGEST, at_s=7, reason=REASON)
+    assert not store_in(root).upkeep.quarantine_object(DIGEST, at_s=7, reason=REASON)
     assert path.is_symlink()
 
 
@@ -164,7 +168,9 @@ def test_full_share_has_room_for_a_quarantine(root: Path) -> None:
             del fd, data
             raise OSError(28, "full")
 
-    assert store_in(root, Full()).quarantine_object(DIGEST, at_s=7, reason=REASON)
+    assert store_in(root, Full()).upkeep.quarantine_object(
+        DIGEST, at_s=7, reason=REASON
+    )
     assert quarantine(root) == {f"0000000007-{DIGEST}": BAD}
 
 
@@ -172,24 +178,24 @@ def test_killed_anywhere_the_object_is_in_one_place(root: Path) -> None:
     """Damaged where it was, or aside; and the next one does the rest."""
     counting = CountingDisk()
     path = object_path(root, DIGEST)
-    store_in(root, counting).quarantine_object(DIGEST, at_s=7, reason=REASON)
+    store_in(root, counting).upkeep.quarantine_object(DIGEST, at_s=7, reason=REASON)
     places = set()
     for step in range(1, counting.steps + 1):
         for left in (*root.glob("quarantine/*"), *root.glob("staging/*/*")):
             left.unlink()
         path.write_bytes(BAD)
         with pytest.raises(Died):
-            store_in(root, DyingDisk(step)).quarantine_object(
+            store_in(root, DyingDisk(step)).upkeep.quarantine_object(
                 DIGEST, at_s=7, reason=REASON
             )
 
         is_aside = f"0000000007-{DIGEST}" in quarantine(root)
         assert is_aside != path.exists(), step
         places.add((is_aside, len(quarantine(root))))
-        store_in(root).quarantine_object(DIGEST, at_s=8, reason=REASON)
-        items = store_in(root).list_quarantine()
+        store_in(root).upkeep.quarantine_object(DIGEST, at_s=8, reason=REASON)
+        items = store_in(root).upkeep.list_quarantine()
         assert sum(item.size_bytes for item in items) == len(BAD), step
-        assert all(store_in(root).purge_quarantined(item) for item in items)
+        assert all(store_in(root).upkeep.purge_quarantined(item) for item in items)
         assert quarantine(root) == {}, step
         path.unlink(missing_ok=True)
     assert places >= {(False, 0), (False, 1)}
@@ -204,7 +210,9 @@ def test_rename_that_fails_leaves_no_reason(root: Path) -> None:
                 object_path(root, DIGEST).unlink()
             super().rename(source, target)
 
-    assert not store_in(root, Late()).quarantine_object(DIGEST, at_s=7, reason=REASON)
+    assert not store_in(root, Late()).upkeep.quarantine_object(
+        DIGEST, at_s=7, reason=REASON
+    )
     assert quarantine(root) == {}
 
 
@@ -223,7 +231,9 @@ def test_host_that_was_slower_by_less_than_a_second_leaves_the_reason(
                     source.unlink()
             super().rename(source, target)
 
-    assert not store_in(root, Slower()).quarantine_object(DIGEST, at_s=7, reason=REASON)
+    assert not store_in(root, Slower()).upkeep.quarantine_object(
+        DIGEST, at_s=7, reason=REASON
+    )
     assert quarantine(root) == {
         target.name: BAD,
         f"{target.name}.json": REASON.encode(),
@@ -233,7 +243,7 @@ def test_host_that_was_slower_by_less_than_a_second_leaves_the_reason(
 def test_quarantine_that_cannot_be_written_says_so(root: Path) -> None:
     """With the path that it was about."""
     with pytest.raises(StoreUnavailable, match=DIGEST):
-        store_in(root, FailingDisk("rename", 5)).quarantine_object(
+        store_in(root, FailingDisk("rename", 5)).upkeep.quarantine_object(
             DIGEST, at_s=7, reason=REASON
         )
     assert object_path(root, DIGEST).exists()
@@ -248,9 +258,9 @@ def test_what_is_not_ours_in_quarantine_is_left_alone(root: Path) -> None:
     (aside / f"0000000003-{DIGEST}.json").write_text("only a reason")
     store = store_in(root)
 
-    assert store.list_quarantine() == [Quarantined(DIGEST, 3, 0, False)]
-    assert len(list(store.list_foreign())) == 3
-    assert store.purge_quarantined(Quarantined(DIGEST, 3, 0, False))
+    assert store.upkeep.list_quarantine() == [Quarantined(DIGEST, 3, 0, False)]
+    assert len(list(store.upkeep.list_foreign())) == 3
+    assert store.upkeep.purge_quarantined(Quarantined(DIGEST, 3, 0, False))
     assert len(quarantine(root)) == 3
 
 
@@ -288,14 +298,14 @@ def test_leftovers_of_all_runners_are_found_and_removed(root: Path) -> None:
     (trial.parent / f"{'ef' * 16}.tmp").symlink_to(outside / staged.name)
     store = store_in(root)
 
-    found = {path: (size, when) for path, size, when in store.list_leftovers()}
+    found = {path: (size, when) for path, size, when in store.upkeep.list_leftovers()}
     assert found.keys() == {
         f"staging/gone/{staged.name}",
         f"staging/gone/{trial.name}",
     }
     assert found[f"staging/gone/{staged.name}"] == (4, 1000)
-    assert all(store.remove_leftover(path) for path in found)
+    assert all(store.upkeep.remove_leftover(path) for path in found)
     assert not staged.exists()
     assert not trial.exists()
-    assert not store.remove_leftover(f"staging/link/{staged.name}")
+    assert not store.upkeep.remove_leftover(f"staging/link/{staged.name}")
     assert (outside / staged.name).read_bytes() == b"mine"

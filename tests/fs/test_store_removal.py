@@ -10,10 +10,10 @@ from tests.support.forge import object_path
 from tests.support.records import digest_of
 from wheelferry.disk import Disk
 from wheelferry.errors import StoreError, StoreFull, StoreReadOnly, StoreUnavailable
-from wheelferry.store.base import Trashed
 from wheelferry.store.create import create_store
 from wheelferry.store.layout import MAX_TIME_S, parse_trash_name, trash_path
 from wheelferry.store.posix import PosixStore
+from wheelferry.store.upkeep import Trashed
 
 DATA = b"an object" * 100
 DIGEST = digest_of(DATA)
@@ -35,7 +35,7 @@ def store_in(root: Path, disk: Disk | None = None) -> PosixStore:
 def test_trash_has_flat_names_that_say_when(root: Path) -> None:
     """Nobody makes a directory, and the removal is one rename."""
     disk = CountingDisk()
-    store_in(root, disk).discard_object(DIGEST, at_s=1_700_000_000)
+    store_in(root, disk).upkeep.discard_object(DIGEST, at_s=1_700_000_000)
 
     assert disk.names == ["rename"]
     assert [p.name for p in root.glob("trash/*")] == [f"1700000000-{DIGEST}"]
@@ -47,8 +47,8 @@ def test_a_rename_that_does_nothing_is_no_removal(root: Path) -> None:
     trashed.hardlink_to(object_path(root, DIGEST))
     store = store_in(root)
 
-    assert not store.discard_object(DIGEST, at_s=7)
-    assert store.discard_object(DIGEST, at_s=8)
+    assert not store.upkeep.discard_object(DIGEST, at_s=7)
+    assert store.upkeep.discard_object(DIGEST, at_s=8)
 
 
 def test_what_is_not_ours_in_the_trash_is_left_alone(root: Path) -> None:
@@ -63,8 +63,8 @@ def test_what_is_not_ours_in_the_trash_is_left_alone(root: Path) -> None:
     (trash / f"0000000004-{DIGEST}").write_bytes(b"ours")
     store = store_in(root)
 
-    assert store.list_trash() == [Trashed(DIGEST, 4, 4)]
-    assert len(list(store.list_foreign())) == 6
+    assert store.upkeep.list_trash() == [Trashed(DIGEST, 4, 4)]
+    assert len(list(store.upkeep.list_foreign())) == 6
 
 
 @pytest.mark.parametrize("time_s", [-5, 0, 1, MAX_TIME_S, MAX_TIME_S + 1, 1 << 80])
@@ -88,13 +88,16 @@ def test_failed_removals_are_translated_once(
     root: Path, number: int, expected: type[StoreError]
 ) -> None:
     """The class says whether to try again; the path is in the message."""
-    store_in(root).discard_object(DIGEST, at_s=1)
-    (trashed,) = store_in(root).list_trash()
+    store_in(root).upkeep.discard_object(DIGEST, at_s=1)
+    (trashed,) = store_in(root).upkeep.list_trash()
     for step, act in (
-        ("rename", lambda store: store.discard_object(digest_of("other"), at_s=1)),
-        ("rename", lambda store: store.recover_object(trashed)),
-        ("unlink", lambda store: store.purge_object(trashed)),
-        ("open_unique", lambda store: store.clock_s()),
+        (
+            "rename",
+            lambda store: store.upkeep.discard_object(digest_of("other"), at_s=1),
+        ),
+        ("rename", lambda store: store.upkeep.recover_object(trashed)),
+        ("unlink", lambda store: store.upkeep.purge_object(trashed)),
+        ("open_unique", lambda store: store.upkeep.clock_s()),
     ):
         if (step, number) == ("open_unique", errno.ENOSPC):
             continue
@@ -106,14 +109,14 @@ def test_failed_removals_are_translated_once(
 
 def test_a_server_that_forgot_a_name_has_lost_it_to_another_host(root: Path) -> None:
     """ESTALE of a rename or an unlink is a miss."""
-    store_in(root).discard_object(DIGEST, at_s=1)
-    (trashed,) = store_in(root).list_trash()
+    store_in(root).upkeep.discard_object(DIGEST, at_s=1)
+    (trashed,) = store_in(root).upkeep.list_trash()
     renames = store_in(root, FailingDisk("rename", errno.ESTALE))
     unlinks = store_in(root, FailingDisk("unlink", errno.ESTALE))
 
-    assert not renames.discard_object(DIGEST, at_s=1)
-    assert not renames.recover_object(trashed)
-    assert not unlinks.purge_object(trashed)
+    assert not renames.upkeep.discard_object(DIGEST, at_s=1)
+    assert not renames.upkeep.recover_object(trashed)
+    assert not unlinks.upkeep.purge_object(trashed)
 
 
 def test_a_store_without_trash_says_how_to_get_one(root: Path) -> None:
@@ -121,7 +124,7 @@ def test_a_store_without_trash_says_how_to_get_one(root: Path) -> None:
     (root / "trash").rmdir()
 
     with pytest.raises(StoreUnavailable) as caught:
-        store_in(root).discard_object(DIGEST, at_s=1)
+        store_in(root).upkeep.discard_object(DIGEST, at_s=1)
     assert "wheelferry init" in (caught.value.hint or "")
     assert object_path(root, DIGEST).exists()
 
@@ -129,17 +132,17 @@ def test_a_store_without_trash_says_how_to_get_one(root: Path) -> None:
 def test_clock_of_a_full_share_is_that_of_the_runners_directory(root: Path) -> None:
     """To touch it needs no room; a runner that has none yet cannot tell."""
     disk = FailingDisk("open_unique", errno.ENOSPC)
-    now_s = store_in(root, disk).clock_s()
+    now_s = store_in(root, disk).upkeep.clock_s()
     (root / "probe").write_bytes(b"")
 
     assert 0 <= (root / "probe").stat().st_mtime - now_s < 5
     with pytest.raises(StoreFull):
-        PosixStore(root, disk=disk, runner="new2").clock_s()
+        PosixStore(root, disk=disk, runner="new2").upkeep.clock_s()
 
 
 def test_clock_is_that_of_the_files(root: Path) -> None:
     """It leaves nothing; a first run of a runner makes its directory for that."""
-    now_s = PosixStore(root, disk=Disk(), runner="new").clock_s()
+    now_s = PosixStore(root, disk=Disk(), runner="new").upkeep.clock_s()
     (root / "probe").write_bytes(b"")
 
     assert 0 <= (root / "probe").stat().st_mtime - now_s < 5

@@ -86,7 +86,7 @@ def test_merge_that_tells_it_again_is_no_news(view: View, store: MemoryStore) ->
     data = {name: store.segments[name] for name in inputs}
     store.commit_segment(merge(data, dead=dead, standing=()))
     for name in inputs:
-        store.remove_segment(name)
+        store.upkeep.remove_segment(name)
     view.refresh(store)
 
     assert view.memory.evicted() == told

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.disks import CountingDisk, Died, Step
+from tests.support.parts import PARTS
 from wheelferry.ops.tiers import COLLECTED, USED
 
 _DATED = frozenset({"open_new", "open_unique", "write", "write_at", "touch"})
@@ -43,7 +44,7 @@ class Life:
 
 
 class Mortal:
-    """Anything, of which each call is a step of a life.
+    """Anything, of which each call is a step of a life, also those of a store's parts.
 
     Args:
         inner: What is called.
@@ -60,6 +61,8 @@ class Mortal:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
+        if name in PARTS:
+            return Mortal(found, self._life, self._pause)
         if not callable(found):
             return found
 

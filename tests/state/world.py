@@ -34,14 +34,14 @@ SHARED = frozenset(
         "purge_object",
         "put_object",
         "read_segment",
-        "read_usage",
+        "read_all",
         "recover_object",
         "remove_segment",
         "segment_times",
-        "write_usage",
+        "write",
     }
 )
-"""Calls of a store before which others may come."""
+"""Calls of a store and its parts before which others may come."""
 
 
 @dataclass(slots=True, eq=False)

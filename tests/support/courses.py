@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from tests.support.disks import Died
+from tests.support.parts import PARTS
 from wheelferry.store.base import Store
 
 Actor = Callable[["Gate"], None]
@@ -93,7 +94,7 @@ class Gate:
         self._name = name
 
     def wrap(self, store: object, calls: Collection[str]) -> Store:
-        """Return the store, of which these calls are steps."""
+        """Return the store, of which these calls are steps, also those of its parts."""
         return cast("Store", _Stepwise(store, self, frozenset(calls)))
 
     def step(self, what: str) -> None:
@@ -112,6 +113,8 @@ class _Stepwise:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
+        if name in PARTS:
+            return _Stepwise(found, self._gate, self._calls)
         if name not in self._calls:
             return found
 

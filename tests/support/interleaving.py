@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import Any, TypeAlias
 
+from tests.support.parts import PARTS
+
 Step: TypeAlias = Callable[[str], None]
 """To be called before each step, with its name."""
 
@@ -15,7 +17,7 @@ VISIBLE = frozenset({"list_segments", "commit_segment", "remove_segment"})
 
 
 class Stepped:
-    """A store whose calls are steps: those in VISIBLE."""
+    """A store, or a part of one, whose calls are steps: those in VISIBLE."""
 
     def __init__(self, store: Any, step: Step) -> None:
         self._store = store
@@ -23,6 +25,8 @@ class Stepped:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
+        if name in PARTS:
+            return Stepped(found, self._step)
         if name not in VISIBLE:
             return found
 

@@ -23,7 +23,7 @@ from wheelferry.doctor.checks.table import CHECKS
 from wheelferry.doctor.checks.uv import Binary, UvFacts, judge_uv
 from wheelferry.doctor.examine import conclude
 from wheelferry.ops.finding import Finding, Severity
-from wheelferry.store.base import StoreSurvey
+from wheelferry.store.upkeep import StoreSurvey
 
 GIB = 1 << 30
 ID = "0123456789abcdef0123456789abcdef"

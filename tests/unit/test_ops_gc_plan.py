@@ -19,8 +19,8 @@ from wheelferry.ops.gc_plan import (
     is_expired,
     plan_gc,
 )
-from wheelferry.store.base import Trashed
 from wheelferry.store.record import Digest
+from wheelferry.store.upkeep import Trashed
 
 NOW_S = 2_000_000_000
 DAY_S = 24 * 3600

@@ -19,8 +19,8 @@ from wheelferry.bench.pulling import ENOUGH, Fetched, measure_pull
 from wheelferry.bench.rivals import measure_archive, measure_files
 from wheelferry.errors import DeadlinePassed, StoreError, StoreReadOnly
 from wheelferry.events import Event, Level
-from wheelferry.store.base import StoreSurvey
 from wheelferry.store.layout import trial_path
+from wheelferry.store.upkeep import StoreSurvey
 
 _PROBE_BYTES: Final = 32 << 20
 _LATE: Final = "the deadline came first (--deadline)"

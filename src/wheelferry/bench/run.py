@@ -66,7 +66,7 @@ def run_bench(
             f"nothing says what a job needs{f': {where}' if where else ''}",
             hint="name a project with a lock by --project, or a lock by --lock",
         )
-    survey = yard.survey(writes=False)
+    survey = yard.upkeep.survey(writes=False)
     if survey.free_bytes < request.bounds.max_bytes:
         raise StoreFull(
             f"the share has {survey.free_bytes >> 20} MiB left, and this may need"

@@ -107,14 +107,14 @@ def compact(tiers: Tiers, *, plan: Plan = plan_merge) -> CompactReport:
     Raises CacheError, StoreError, IntegrityError.
     """
     report = CompactReport()
-    began_s = tiers.store.clock_s()
+    began_s = tiers.store.upkeep.clock_s()
     if _refresh(tiers):
         report.buried += bury_copies(tiers, tiers.store.commit_segment)
         _remove(tiers, report, now_s=began_s)
         for _ in range(_MAX_ROUNDS):
             if not _merge(tiers, report, plan, listed_s=began_s):
                 break
-            began_s = tiers.store.clock_s()
+            began_s = tiers.store.upkeep.clock_s()
             if not _refresh(tiers):
                 break
             report.buried += bury_copies(tiers, tiers.store.commit_segment)
@@ -134,7 +134,7 @@ def _remove(tiers: Tiers, report: CompactReport, *, now_s: int) -> None:
     reasons = frozenset[SegmentId]().union(*found.values())
     if not reasons:
         return
-    times = tiers.store.segment_times(only=reasons)
+    times = tiers.store.upkeep.segment_times(only=reasons)
     old = {name for name in times if now_s - times[name] >= GRACE_S}
     due = {segment: by for segment, by in sorted(found.items()) if by <= old}
     # What they are removed for was read once; it is to be whole now.
@@ -142,7 +142,7 @@ def _remove(tiers: Tiers, report: CompactReport, *, now_s: int) -> None:
     whole = {name for name in needed if _is_whole(tiers, name)}
     for segment, by in due.items():
         if by <= whole | due.keys():
-            report.removed += tiers.store.remove_segment(segment)
+            report.removed += tiers.store.upkeep.remove_segment(segment)
 
 
 def _is_whole(tiers: Tiers, segment: SegmentId) -> bool:
@@ -169,7 +169,7 @@ def _merge(tiers: Tiers, report: CompactReport, plan: Plan, *, listed_s: int) ->
         dead=tiers.view.find_dead(chosen),
         standing={facts.segment for facts in catalog},
     )
-    if tiers.store.clock_s() - listed_s > MAX_DELAY_S:
+    if tiers.store.upkeep.clock_s() - listed_s > MAX_DELAY_S:
         return False
     tiers.view.add_own(tiers.store.commit_segment(merged), merged)
     report.merged += len(inputs)

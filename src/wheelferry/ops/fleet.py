@@ -15,7 +15,7 @@ def read_fleet(store: Store) -> list[RunnerFigures]:
 
     Raises StoreError.
     """
-    files = list(store.read_usage())
+    files = list(store.usage.read_all())
     replaced = find_replaced(files)
     return [
         RunnerFigures(

@@ -21,9 +21,9 @@ from wheelferry.events import Event, Level
 from wheelferry.ops.figures_map import encode_figures
 from wheelferry.ops.handover import find_figures, new_name
 from wheelferry.ops.tiers import Tiers
-from wheelferry.store.base import Store
 from wheelferry.store.layout import NEW_USAGE, usage_mark
 from wheelferry.store.usage import UsageFile, find_replaced, fold_usages
+from wheelferry.store.usage_files import UsageFiles
 
 FORMER: Final = "former-runners"
 """In the place of a runner's name."""
@@ -66,22 +66,22 @@ def fold(tiers: Tiers) -> int:
 
     Raises StoreError.
     """
-    store = tiers.store
-    files = list(store.read_usage())
+    usage = tiers.store.usage
+    files = list(usage.read_all())
     replaced = find_replaced(files)
     for file in files:
         if file.name in replaced:
-            _remove(store, file)
+            _remove(usage, file)
     kept = [file for file in files if file.name not in replaced]
-    now_s = store.clock_s() if len(kept) >= FOLD_FROM else 0
+    now_s = tiers.store.upkeep.clock_s() if len(kept) >= FOLD_FROM else 0
     old = plan_fold(kept, now_s)
     if not old:
         return 0
-    claimed = [taken for file in old if (taken := _claim(store, file)) is not None]
+    claimed = [taken for file in old if (taken := _claim(usage, file)) is not None]
     if len(claimed) > 1:
-        _write(store, claimed, now_s)
+        _write(usage, claimed, now_s)
         for file in claimed:
-            _remove(store, file)
+            _remove(usage, file)
     return len(claimed)
 
 
@@ -103,26 +103,26 @@ def _fold_after_s(file: UsageFile) -> int:
     return FOLD_NEW_AFTER_S if is_new else FOLD_AFTER_S
 
 
-def _write(store: Store, claimed: Sequence[UsageFile], now_s: int) -> None:
+def _write(usage: UsageFiles, claimed: Sequence[UsageFile], now_s: int) -> None:
     days = chain.from_iterable(find_figures(f.usage, f.name) for f in claimed)
     *first, last = fold_usages(claimed, now_s)
-    for usage in first:
-        store.write_usage(new_name(FORMER), usage)
+    for part in first:
+        usage.write(new_name(FORMER), part)
     # The last one: with it, all of what the old ones say is said.
     names = tuple(file.name for file in claimed)
     whole = last._replace(figures=encode_figures(days), replaces=names)
-    store.write_usage(new_name(FORMER), whole)
+    usage.write(new_name(FORMER), whole)
 
 
-def _claim(store: Store, file: UsageFile) -> UsageFile | None:
+def _claim(usage: UsageFiles, file: UsageFile) -> UsageFile | None:
     try:
-        return store.claim_usage(file.name)
+        return usage.claim(file.name)
     except StoreReadOnly:  # of another user, whose own gc folds it
         return None
 
 
-def _remove(store: Store, file: UsageFile) -> None:
+def _remove(usage: UsageFiles, file: UsageFile) -> None:
     try:
-        store.remove_usage(file.name)
+        usage.remove(file.name)
     except StoreReadOnly:
         return  # the same: it counts no more

@@ -31,8 +31,8 @@ from wheelferry.ops.gc_content import find_banned, find_content
 from wheelferry.ops.gc_plan import Budget, GcPlan, Victim, Why, plan_gc
 from wheelferry.ops.room import ROOM_BYTES, commit_with_room, free_trash
 from wheelferry.ops.tiers import Tiers
-from wheelferry.store.base import Trashed
 from wheelferry.store.record import Digest, SegmentId
+from wheelferry.store.upkeep import Trashed
 
 __all__ = ["Budget", "GcPlan", "GcReport", "apply_gc", "find_content", "plan_gc"]
 
@@ -80,7 +80,7 @@ class _Removal:
 
     def __init__(self, tiers: Tiers, plan: GcPlan, report: GcReport) -> None:
         self._tiers = tiers
-        self._store = tiers.store
+        self._upkeep = tiers.store.upkeep
         self._plan = plan
         self._report = report
         self._began_s = monotonic_s()
@@ -124,7 +124,7 @@ class _Removal:
         self._report.records += bury(self._tiers, ours, self._commit)
 
     def _commit(self, data: bytes) -> SegmentId:
-        return commit_with_room(self._store, data, self._make_room)
+        return commit_with_room(self._tiers.store, data, self._make_room)
 
     def _make_room(self) -> bool:
         """Remove something for good, grace or not; return whether there was anything.
@@ -135,20 +135,20 @@ class _Removal:
         better than a share that stays full.
         """
         purge = partial(self._purge, is_early=True)
-        if free_trash(self._store, purge, spare=self._taken):
+        if free_trash(self._upkeep, purge, spare=self._taken):
             return True
         freed_bytes = 0
         while self._left and freed_bytes < ROOM_BYTES:
             victim = self._left.pop(0)
             self._discard(victim)
-            for item in self._store.list_trash(only=[victim.digest]):
+            for item in self._upkeep.list_trash(only={victim.digest}):
                 freed_bytes += self._purge(item, is_early=True)
         return freed_bytes > 0
 
     def _discard(self, victim: Victim) -> None:
         self._taken.add(victim.digest)
         at_s = self._plan.content.now_s + int(monotonic_s() - self._began_s)
-        if self._store.discard_object(victim.digest, at_s=at_s):
+        if self._upkeep.discard_object(victim.digest, at_s=at_s):
             self._report.discarded += 1
             self._report.discarded_bytes += victim.size_bytes
         else:
@@ -161,7 +161,7 @@ class _Removal:
         if not named:
             return
         # Whoever took it away: of two at once, one sees the segment first.
-        trash = self._store.list_trash(only=named)
+        trash = self._upkeep.list_trash(only=named)
         for item in {item.digest: item for item in trash}.values():
             self._recover(item)
 
@@ -170,7 +170,7 @@ class _Removal:
         return self._tiers.view.named(digests) - find_banned(self._tiers)
 
     def _recover(self, item: Trashed) -> None:
-        if self._store.recover_object(item):
+        if self._upkeep.recover_object(item):
             self._report.recovered += 1
             self._tiers.emit(
                 Event(
@@ -183,7 +183,7 @@ class _Removal:
 
     def _purge(self, item: Trashed, *, is_early: bool = False) -> int:
         """Remove something for good; return how much that made free."""
-        if not self._store.purge_object(item):
+        if not self._upkeep.purge_object(item):
             return 0
         self._report.purged += 1
         self._report.purged_bytes += item.size_bytes

@@ -30,10 +30,10 @@ def find_content(tiers: Tiers) -> Content:
     segments = tiers.view.segments()
     # The uses before the objects: what comes meanwhile is young by its own time.
     uses = read_uses(tiers.store)
-    dated = {digest: (size, s) for digest, size, s in tiers.store.list_dated()}
-    times = tiers.store.segment_times()
-    trash = tuple(tiers.store.list_trash())
-    free_bytes = tiers.store.survey(writes=False).free_bytes
+    dated = {digest: (size, s) for digest, size, s in tiers.store.upkeep.list_dated()}
+    times = tiers.store.upkeep.segment_times()
+    trash = tuple(tiers.store.upkeep.list_trash())
+    free_bytes = tiers.store.upkeep.survey(writes=False).free_bytes
     promoted: dict[Digest, int] = {}
     for pack, segment in tiers.view.promotions():
         promoted[pack] = max(promoted.get(pack, 0), times.get(segment, 0))
@@ -98,7 +98,7 @@ def _find_now(tiers: Tiers, seen_s: Iterable[int]) -> int:
     host's clock, since a runner may say of itself what it likes.
     """
     try:
-        return tiers.store.clock_s()
+        return tiers.store.upkeep.clock_s()
     except (StoreFull, StoreReadOnly):
         host_s = int(tiers.now())
         return max((s for s in seen_s if s <= host_s), default=host_s)

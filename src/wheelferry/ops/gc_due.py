@@ -19,7 +19,7 @@ from wheelferry.ops.gc_plan import Budget, GcPlan, is_expired
 from wheelferry.ops.local import local_disk
 from wheelferry.ops.room import ask_time
 from wheelferry.ops.tiers import COLLECTED, Tiers
-from wheelferry.store.base import Trashed
+from wheelferry.store.upkeep import Trashed
 
 LOOK_S: Final = 24 * 3600
 
@@ -74,7 +74,7 @@ def _is_over(tiers: Tiers, budget: Budget, in_vain: _InVain) -> bool:
 
 
 def _is_trash_due(tiers: Tiers, budget: Budget, in_vain: _InVain) -> bool:
-    trash = tiers.store.list_trash()
+    trash = tiers.store.upkeep.list_trash()
     if not trash:
         return False
     if _count_expired(trash, ask_time(tiers), budget) > in_vain.expired:
@@ -90,8 +90,8 @@ def _count_expired(trash: Iterable[Trashed], now_s: int, budget: Budget) -> int:
 def _is_short(tiers: Tiers, budget: Budget) -> bool:
     if budget.keep_free_bytes is None:
         return False
-    room_bytes = tiers.store.survey(writes=False).free_bytes
-    room_bytes += sum(item.size_bytes for item in tiers.store.list_trash())
+    room_bytes = tiers.store.upkeep.survey(writes=False).free_bytes
+    room_bytes += sum(item.size_bytes for item in tiers.store.upkeep.list_trash())
     return room_bytes < budget.keep_free_bytes
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from wheelferry.store.base import Trashed
 from wheelferry.store.record import Digest, SegmentId
+from wheelferry.store.upkeep import Trashed
 
 SUPERSEDED_S: Final = 30 * 24 * 3600
 """How long nobody needs a pack of a format that has a newer one, before it goes."""

@@ -90,15 +90,15 @@ def _send(tiers: Tiers, held: tuple[Digest, ...]) -> bool:
     usage = _carry_on(before, held, sending.days)
     if before is not None and not has_room(usage):
         before, usage = None, _carry_on(None, held, sending.days)
-    tiers.store.write_usage(sending.name, usage)
+    tiers.store.usage.write(sending.name, usage)
     roll(tiers.state, tiers.disk, tiers.emit, _end)
     if before is not None:
         # Also what that one carried on, if a run was killed before it was removed: with
         # it goes what says so.
         for replaced in (*before.usage.replaces, before.name):
             if is_usage_name(replaced):
-                tiers.store.remove_usage(replaced)
-    tiers.store.release_usage(sending.name)
+                tiers.store.usage.remove(replaced)
+    tiers.store.usage.release(sending.name)
     return was_killed
 
 
@@ -119,14 +119,14 @@ def _claim(tiers: Tiers, name: str) -> UsageFile | None:
     if not is_usage_name(name):  # there is none
         return None
     try:
-        return tiers.store.claim_usage(name)
+        return tiers.store.usage.claim(name)
     except StoreReadOnly:  # another user's
         return None
 
 
 def _claim_any(tiers: Tiers) -> UsageFile | None:
     """Claim a file that stands under this runner's name, if there is one."""
-    for name in tiers.store.list_usage(tiers.runner):
+    for name in tiers.store.usage.list_free(tiers.runner):
         if (claimed := _claim(tiers, name)) is not None:
             return claimed
     return None

@@ -332,9 +332,9 @@ class _Batch:
 
     def _recover(self, digest: Digest) -> None:
         """Bring a pack back that was removed a while ago: that costs no network."""
-        store = self._tiers.store
-        for trashed in store.list_trash(only=[digest])[-1:]:
-            store.recover_object(trashed)
+        upkeep = self._tiers.store.upkeep
+        for trashed in upkeep.list_trash(only={digest})[-1:]:
+            upkeep.recover_object(trashed)
 
     def _put(self, digest: Digest, pack: SpooledPack) -> None:
         outcome = self._tiers.store.put_object(

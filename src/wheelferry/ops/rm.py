@@ -125,8 +125,8 @@ class _Removal:
         return commit_with_room(self._tiers.store, data, self._make_room)
 
     def _make_room(self) -> bool:
-        store = self._tiers.store
-        freed_bytes = free_trash(store, partial(purge_one, store))
+        upkeep = self._tiers.store.upkeep
+        freed_bytes = free_trash(upkeep, partial(purge_one, upkeep))
         if not freed_bytes:
             freed_bytes = remove_now(self._tiers, self._sizes, ask_time(self._tiers))
         return freed_bytes > 0
@@ -141,7 +141,7 @@ def allow(tiers: Tiers, ban: Ban, *, is_dry_run: bool = False) -> int:
     segments = _segments_of(tiers, ban)
     if is_dry_run:
         return len(segments)
-    return sum(tiers.store.remove_segment(segment) for segment in segments)
+    return sum(tiers.store.upkeep.remove_segment(segment) for segment in segments)
 
 
 def _refresh(tiers: Tiers) -> None:

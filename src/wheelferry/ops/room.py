@@ -8,8 +8,9 @@ from typing import Final
 
 from wheelferry.errors import StoreFull, StoreReadOnly
 from wheelferry.ops.tiers import Tiers
-from wheelferry.store.base import Store, Trashed
+from wheelferry.store.base import Store
 from wheelferry.store.record import Digest, SegmentId
+from wheelferry.store.upkeep import Trashed, Upkeep
 
 ROOM_BYTES: Final = 16 << 20
 """How much is made free at a time."""
@@ -35,13 +36,13 @@ def commit_with_room(
 
 
 def free_trash(
-    store: Store, purge: Callable[[Trashed], int], spare: Collection[Digest] = ()
+    upkeep: Upkeep, purge: Callable[[Trashed], int], spare: Collection[Digest] = ()
 ) -> int:
     """Purge the oldest of the trash, whatever its age; return how many bytes that were.
 
     `purge` returns that of one.  What is to be spared goes if there is nothing else.
     """
-    trash = store.list_trash()
+    trash = upkeep.list_trash()
     older = [item for item in trash if item.digest not in spare]
     freed_bytes = 0
     for item in older or trash:
@@ -51,23 +52,23 @@ def free_trash(
     return freed_bytes
 
 
-def purge_one(store: Store, item: Trashed) -> int:
+def purge_one(upkeep: Upkeep, item: Trashed) -> int:
     """Remove one object of the trash for good; return how many bytes that were."""
-    return item.size_bytes if store.purge_object(item) else 0
+    return item.size_bytes if upkeep.purge_object(item) else 0
 
 
 def remove_now(tiers: Tiers, packs: Iterable[Digest], at_s: int) -> int:
     """Remove objects for good, without a grace; return how many bytes that were."""
-    gone = list(packs)
+    upkeep, gone = tiers.store.upkeep, list(packs)
     for pack in gone:
-        tiers.store.discard_object(pack, at_s=at_s)
-    found = tiers.store.list_trash(only=gone)
-    return sum(purge_one(tiers.store, item) for item in found)
+        upkeep.discard_object(pack, at_s=at_s)
+    found = upkeep.list_trash(only=frozenset(gone))
+    return sum(purge_one(upkeep, item) for item in found)
 
 
 def ask_time(tiers: Tiers) -> int:
     """Return the server's time; this host's where nothing can be written to ask for it."""
     try:
-        return tiers.store.clock_s()
+        return tiers.store.upkeep.clock_s()
     except (StoreFull, StoreReadOnly):
         return int(tiers.now())

@@ -33,7 +33,7 @@ def read_uses(store: Store) -> dict[Digest, int]:
     """Return the same; raises StoreError if the store does not tell."""
     from wheelferry.store.usage import find_last_uses  # noqa: PLC0415
 
-    return find_last_uses(store.read_usage())
+    return find_last_uses(store.usage.read_all())
 
 
 def note_usage(tiers: Tiers, held: Iterable[Digest], *, is_due: bool = False) -> None:

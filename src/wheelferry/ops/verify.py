@@ -82,6 +82,7 @@ class _Verification:
         self._report = VerifyReport()
         self._findings = Findings(emit)
         self._store = store
+        self._upkeep = store.upkeep
         self._emit = emit
         self._reader = CatalogReader(store, self._findings, self._doubt)
         self._catalog = Catalog()
@@ -90,7 +91,7 @@ class _Verification:
 
     def check_foreign(self) -> None:
         """Find what is in the store's directories and is not the store's."""
-        for path, message in self._store.list_foreign():
+        for path, message in self._upkeep.list_foreign():
             if path in layout.DIRECTORIES:
                 raise UnsafePath(
                     f"{path} in the store {self._store.location}: {message}",
@@ -109,7 +110,7 @@ class _Verification:
         self, scope: Scope, memory: Memory | None, *, is_anew: bool
     ) -> None:
         """Look at every object, and read those that are in the scope."""
-        self._objects = [Dated(*item) for item in self._store.list_dated()]
+        self._objects = [Dated(*item) for item in self._upkeep.list_dated()]
         for item in self._objects:
             if item.digest not in self._catalog.lines:
                 self._findings.add(
@@ -172,8 +173,8 @@ class _Verification:
 
     def check_leftovers(self) -> None:
         """Find temporary files that belong to nobody, and say what lies in quarantine."""
-        staged = list(self._store.list_leftovers())
-        aside = self._store.list_quarantine()
+        staged = list(self._upkeep.list_leftovers())
+        aside = self._upkeep.list_quarantine()
         self._report.quarantined = len(aside)
         self._report.quarantined_bytes = sum(item.size_bytes for item in aside)
         # By the host's clock: to ask the server's, a file would have to be written.
@@ -285,7 +286,7 @@ class _Verification:
 
     def _now_s(self) -> float:
         try:
-            return self._store.clock_s()
+            return self._upkeep.clock_s()
         except (StoreFull, StoreReadOnly):  # this host's will do for what takes days
             return clock.now_s()
 

@@ -74,9 +74,10 @@ class _Fix:
     def __init__(self, tiers: Tiers, found: VerifyReport, report: FixReport) -> None:
         self._tiers = tiers
         self._store = tiers.store
+        self._upkeep = tiers.store.upkeep
         self._found = found
         self._report = report
-        self._now_s = tiers.store.clock_s()
+        self._now_s = self._upkeep.clock_s()
 
     def run(self) -> None:
         """Do all of it; raises CacheError, StoreError."""
@@ -94,13 +95,15 @@ class _Fix:
         for segment, why in sorted(self._found.bad_segments.items()):
             path = segment_path(segment)
             reason = self._reason(path, why)
-            if self._store.quarantine_segment(segment, at_s=self._now_s, reason=reason):
+            if self._upkeep.quarantine_segment(
+                segment, at_s=self._now_s, reason=reason
+            ):
                 self._report.segments += 1
                 self._tell(path, why)
         for digest, why in sorted(self._found.bad_packs.items()):
             path = object_path(digest)
             reason = self._reason(path, why)
-            if self._store.quarantine_object(digest, at_s=self._now_s, reason=reason):
+            if self._upkeep.quarantine_object(digest, at_s=self._now_s, reason=reason):
                 self._report.objects += 1
                 self._tell(path, why)
 
@@ -119,8 +122,8 @@ class _Fix:
             return
         packs = {pack.digest for pack in tiers.view.packs()}
         lost = set(self._store.look_again(sorted(packs - self._found.present)))
-        for item in self._store.list_trash(only=lost) if lost else ():
-            if item.digest in lost and self._store.recover_object(item):
+        for item in self._upkeep.list_trash(only=lost) if lost else ():
+            if item.digest in lost and self._upkeep.recover_object(item):
                 lost.discard(item.digest)
                 self._report.recovered += 1
         tombstones = {item.tombstone for item in tiers.view.occurrences(lost)}
@@ -151,12 +154,12 @@ class _Fix:
     def _clear_up(self) -> None:
         # Once more, by the server's clock: this host's may be wrong by days.
         limit_s = self._now_s - LEFTOVER_S
-        for path, _, written_s in list(self._store.list_leftovers()):
+        for path, _, written_s in list(self._upkeep.list_leftovers()):
             if written_s < limit_s:
-                self._report.leftovers += self._store.remove_leftover(path)
-        for item in self._store.list_quarantine():
+                self._report.leftovers += self._upkeep.remove_leftover(path)
+        for item in self._upkeep.list_quarantine():
             if item.since_s < self._now_s - QUARANTINE_S:
-                self._report.purged += self._store.purge_quarantined(item)
+                self._report.purged += self._upkeep.purge_quarantined(item)
 
     def _reason(self, path: str, why: str) -> str:
         text = json.dumps(

@@ -1,17 +1,19 @@
 """What a store is to the operations above it, whatever it is made of.
 
 Contracts, not implementation: `tests/contract/` has one suite that every implementation
-and every wrapper must pass.
+and every wrapper must pass.  Here is what every promotion and every pull needs;
+`usage_files` and `upkeep` have the rest, which a store gives away as its attributes.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from wheelferry.store.record import Digest, SegmentId
 
 if TYPE_CHECKING:
-    from wheelferry.store.usage import Usage, UsageFile
+    from wheelferry.store.upkeep import Upkeep
+    from wheelferry.store.usage_files import UsageFiles
 
 
 class StoreInfo(NamedTuple):
@@ -26,64 +28,6 @@ class StoreInfo(NamedTuple):
     id: str
     format_version: int
     created: str
-
-
-class StoreSurvey(NamedTuple):
-    """What can be found out of the medium, in values of built-in types.
-
-    Attributes:
-        real_path: Where the store is, all links followed; "" if it is in no directory.
-        answers_s: How long each of some calls took that the server has to answer.
-        free_bytes, size_bytes: Room for this user, and in all.
-        free_files, size_files: The same in files; 0 and 0 where nothing limits them.
-        directories: Of those of the store that were looked at: path, mode, owner, group.
-        refused: Those of them that this user may not write to.
-        written_s: When a file was written for this, on the server's clock; 0 if none was.
-        clock_s: This host's time just before and just after; 0 and 0 likewise.
-        trouble: Why it could not be written; "" if it was, or was not to be.
-    """
-
-    real_path: str
-    answers_s: tuple[float, ...]
-    free_bytes: int
-    size_bytes: int
-    free_files: int
-    size_files: int
-    directories: tuple[tuple[str, int, int, int], ...]
-    refused: tuple[str, ...]
-    written_s: float
-    clock_s: tuple[float, float]
-    trouble: str
-
-
-class Trashed(NamedTuple):
-    """An object that was removed, and can be had back until its grace is over.
-
-    Attributes:
-        digest: Of the object.
-        since_s: When it was removed, in seconds of the server's clock.
-        size_bytes: Of the object.
-    """
-
-    digest: Digest
-    since_s: int
-    size_bytes: int
-
-
-class Quarantined(NamedTuple):
-    """Something that was found damaged and moved aside, with its reason beside it.
-
-    Attributes:
-        name: Digest of the object, or the segment.
-        since_s: When it was moved, in seconds of the server's clock.
-        size_bytes: Of it; 0 if there is only the reason.
-        is_segment: Whether it is a segment.
-    """
-
-    name: str
-    since_s: int
-    size_bytes: int
-    is_segment: bool
 
 
 class PutOutcome(StrEnum):
@@ -103,7 +47,7 @@ class Store(Protocol):
     the SHA-256 of their bytes, so whoever commits one that is there already has lost
     nothing.  A name becomes visible with all of its bytes or not at all.
 
-    Every method but `open` assumes that `open` succeeded.  Errors are `StoreError`s:
+    Everything but `open` assumes that `open` succeeded.  Errors are `StoreError`s:
     StoreFull and StoreReadOnly will not pass by themselves, StoreUnavailable may.
     A store that went away (nothing mounted any more) must raise StoreNotInitialised,
     and must not look empty.  Calls may block for as long as the medium does.
@@ -112,6 +56,16 @@ class Store(Protocol):
     @property
     def location(self) -> str:
         """Where it is, for messages: a path or a URL."""
+        ...
+
+    @property
+    def usage(self) -> "UsageFiles":
+        """What runners say of themselves in it."""
+        ...
+
+    @property
+    def upkeep(self) -> "Upkeep":
+        """What tends it."""
         ...
 
     def open(self, *, expected_id: str | None = None) -> StoreInfo:
@@ -161,27 +115,6 @@ class Store(Protocol):
         """
         ...
 
-    def list_objects(self) -> Iterator[tuple[Digest, int]]:
-        """Yield all objects and their sizes in bytes, in no particular order."""
-        ...
-
-    def list_foreign(self) -> Iterator[tuple[str, str]]:
-        """Yield what does not belong into the store: where it is, and what is wrong.
-
-        `list_objects` and `list_segments` skip it.  A medium that holds nothing but
-        what this interface put there yields nothing.
-        """
-        ...
-
-    def survey(self, *, writes: bool) -> StoreSurvey:
-        """Find out how fast the medium answers, how full it is, and who may write.
-
-        With `writes`, a small file is written where a promotion would begin, and removed.
-        What that fails with is part of the answer, and raised is only what keeps it from
-        being read.
-        """
-        ...
-
     def look_again(self, digests: Iterable[Digest]) -> list[Digest]:
         """Return those of `digests` that are missing now, in the order given.
 
@@ -207,138 +140,10 @@ class Store(Protocol):
         """Add a segment to the catalog; durable on return, as `put_object`."""
         ...
 
-    def write_usage(self, name: str, usage: "Usage") -> None:
-        """Say what a runner used and did; `usage` has the meaning.
-
-        `name` is a new one that `layout.usage_name` made.  If there is a file of that
-        name it is by this runner, which was interrupted, and nothing is done.
-        """
-        ...
-
-    def read_usage(self) -> Iterator["UsageFile"]:
-        """Yield all that runners said, also what is carried on by others of them.
-
-        What cannot be read is left out.  What is renamed meanwhile is not.
-        """
-        ...
-
-    def list_usage(self, runner: str) -> list[str]:
-        """Return the files of that runner's name that have no mark: which can be claimed."""
-        ...
-
-    def claim_usage(self, name: str) -> "UsageFile | None":
-        """Take over a file, to carry it on; None if it is gone, or cannot be read.
-
-        It gets another name, marked as old, and counts until `remove_usage`.  Of several
-        that claim it, one has it.
-
-        Raises:
-            StoreReadOnly: Also if it is of another user, where they are kept apart.
-        """
-        ...
-
-    def release_usage(self, name: str) -> bool:
-        """Let others of the runner's name claim a file; False if it is gone.
-
-        It loses its mark.
-        """
-        ...
-
-    def remove_usage(self, name: str) -> bool:
-        """Remove a file that another one carries on; False if it is gone already."""
-        ...
-
     def sweep_staging(self, *, older_than_s: float) -> int:
         """Remove this runner's abandoned temporary files; return how many.
 
         Abandoned: not written to for `older_than_s` seconds of the store's clock, and
         not being written by this process.
         """
-        ...
-
-    def clock_s(self) -> int:
-        """Return the time of the clock by which everything in the store is dated.
-
-        It may have to write for that; then StoreFull and StoreReadOnly as elsewhere.
-        """
-        ...
-
-    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
-        """Yield all objects with size in bytes and the time when each was written.
-
-        In no particular order; the time is by `clock_s`.
-        """
-        ...
-
-    def discard_object(self, digest: Digest, *, at_s: int) -> bool:
-        """Take an object away, with that time; False if there is none any more.
-
-        Needs no room on the medium.  Whoever reads it may go on; it can be had back by
-        `recover_object` until `purge_object`.
-        """
-        ...
-
-    def list_trash(self, *, only: Collection[Digest] | None = None) -> list[Trashed]:
-        """Return what was taken away, the oldest first; one object may be there twice.
-
-        With `only`, no others than these are looked at.
-        """
-        ...
-
-    def recover_object(self, trashed: Trashed) -> bool:
-        """Bring back what was taken away; False if nothing was, or is there any more.
-
-        Nothing is changed if the object is in the store again.
-        """
-        ...
-
-    def purge_object(self, trashed: Trashed) -> bool:
-        """Remove what was taken away, for good; False if it is gone already."""
-        ...
-
-    def segment_times(
-        self, *, only: Collection[SegmentId] | None = None
-    ) -> dict[SegmentId, int]:
-        """Return the segments of the catalog, and when each was committed: `clock_s`.
-
-        With `only`, no others than these are looked at.
-        """
-        ...
-
-    def remove_segment(self, segment: SegmentId) -> bool:
-        """Take a segment out of the catalog, for good; False if it is gone already."""
-        ...
-
-    def quarantine_object(self, digest: Digest, *, at_s: int, reason: str) -> bool:
-        """Move an object aside that was found damaged, with the reason beside it.
-
-        It is missing after that, so that the next promoter puts a sound one in its place.
-        False, and nothing has changed, if there is none any more; or if what was moved
-        turns out to have the right bytes, because somebody had replaced the damaged one
-        meanwhile.  Needs no room on the medium: without any, there is no reason beside it.
-        """
-        ...
-
-    def quarantine_segment(self, segment: SegmentId, *, at_s: int, reason: str) -> bool:
-        """Move a segment aside that cannot be read; False as of an object."""
-        ...
-
-    def list_quarantine(self) -> list[Quarantined]:
-        """Return what was moved aside, the oldest first."""
-        ...
-
-    def purge_quarantined(self, item: Quarantined) -> bool:
-        """Remove what was moved aside, and its reason, for good; False if it is gone."""
-        ...
-
-    def list_leftovers(self) -> Iterator[tuple[str, int, int]]:
-        """Yield all temporary files of all runners: name, size in bytes, and time.
-
-        Those too that are being written; the time is when it was written to last, by
-        `clock_s`.
-        """
-        ...
-
-    def remove_leftover(self, name: str) -> bool:
-        """Remove a temporary file by that name; False if it is gone already."""
         ...

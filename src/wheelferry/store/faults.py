@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from wheelferry.errors import (
@@ -21,8 +23,8 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 class Faults:
     """Translates for the store in `root`.
 
-    Each method returns the error, to be raised `from` the OSError.  `operation` is what
-    was tried, in the infinitive; `path` is what it was tried on.
+    `operation` is what was tried, in the infinitive; `path` is what it was tried on.  An
+    error that is returned is to be raised `from` the OSError.
     """
 
     def __init__(self, root: Path) -> None:
@@ -36,6 +38,22 @@ class Faults:
             hint="mount the share and try again; docs/operations.md says how a new store "
             "is made",
         )
+
+    @contextmanager
+    def reading(self, operation: str, path: Path) -> Iterator[None]:
+        """Translate what is raised in the block, which reads or lists."""
+        try:
+            yield
+        except OSError as exc:
+            raise self.of_read(exc, operation, path) from exc
+
+    @contextmanager
+    def writing(self, operation: str, path: Path) -> Iterator[None]:
+        """Translate what is raised in the block, which changes something."""
+        try:
+            yield
+        except OSError as exc:
+            raise self.of_write(exc, operation, path) from exc
 
     def of_read(self, exc: OSError, operation: str, path: Path) -> StoreError:
         """Return the error for a call that reads or lists."""

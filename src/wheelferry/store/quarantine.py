@@ -15,12 +15,12 @@ from typing import Final
 from wheelferry.disk import Disk
 from wheelferry.errors import RecordMalformed, StoreFormatUnsupported
 from wheelferry.store import layout
-from wheelferry.store.base import Quarantined
 from wheelferry.store.reading import Reads, list_current, open_current, size_current
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.removal import rename_there, unlink_there
 from wheelferry.store.segment import decode_segment
 from wheelferry.store.staging import Staging
+from wheelferry.store.upkeep import Quarantined
 
 _BLOCK_BYTES: Final = 1 << 20
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -9,10 +9,10 @@ from typing import Final
 
 from wheelferry.disk import clock
 from wheelferry.store import layout
-from wheelferry.store.base import StoreSurvey
 from wheelferry.store.beats import beat
 from wheelferry.store.reading import Reads
 from wheelferry.store.staging import Staging
+from wheelferry.store.upkeep import StoreSurvey
 
 _ROUNDS: Final = 5
 _SAMPLE: Final = (

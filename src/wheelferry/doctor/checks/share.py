@@ -11,8 +11,8 @@ from typing import Final
 from wheelferry.doctor.checks.room import Room, judge_room
 from wheelferry.doctor.checks.verdict import error, info, ok, warning
 from wheelferry.ops.finding import Finding
-from wheelferry.store.base import StoreSurvey
 from wheelferry.store.layout import OBJECTS, STAGING, USAGE
+from wheelferry.store.upkeep import StoreSurvey
 
 SLOW_S: Final = 0.02
 CALLS: Final = 106

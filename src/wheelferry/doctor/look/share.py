@@ -14,9 +14,10 @@ from wheelferry.doctor.look.names import find_group, find_user
 from wheelferry.doctor.setup import Setup
 from wheelferry.errors import StoreSilent, WheelferryError
 from wheelferry.ops.silence import recall
-from wheelferry.store.base import Store, StoreSurvey
+from wheelferry.store.base import Store
 from wheelferry.store.isolated import IsolatedStore
 from wheelferry.store.posix import PosixStore
+from wheelferry.store.upkeep import StoreSurvey
 from wheelferry.systemd.mounts import decode_fstab
 
 PATIENCE_S: Final = 5.0
@@ -86,7 +87,7 @@ def _take_survey(path: Path, setup: Setup, disk: Disk) -> tuple[str, StoreSurvey
         deadline=Deadline.after(LIMIT_S),
     ) as store:
         info = store.open(expected_id=setup.store_id)
-        return info.id, store.survey(writes=setup.promotes)
+        return info.id, store.upkeep.survey(writes=setup.promotes)
 
 
 def _find_unmounted(store: Path | None) -> str:

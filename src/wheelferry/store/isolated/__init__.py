@@ -3,7 +3,7 @@
 `store` is what the operations see; `calls` bounds each call, on one of the `lanes` to the
 child that `process` started.  On the other side are `child` and `server`, which passes
 on the `beats` of a long call.  `wire` has what errors look like on the way,
-`stream` what objects do.
+`stream` what objects do, `parts` all that few have use for.
 """
 
 from wheelferry.store.isolated.store import IsolatedStore

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 from wheelferry.disk import clock
-from wheelferry.store.base import PutOutcome, Quarantined, Store, Trashed
+from wheelferry.store.base import PutOutcome, Store
 from wheelferry.store.beats import listen
 from wheelferry.store.isolated.lanes import Closed, Lane
 from wheelferry.store.isolated.wire import encode_error
@@ -116,9 +116,6 @@ class Server:
         answer: object = getattr(self._store, name)(*arguments)
         return answer
 
-    def _survey(self, writes: bool) -> tuple[object, ...]:  # noqa: FBT001 - as sent
-        return tuple(self._store.survey(writes=writes))
-
     def _look_again(self, digests: list[Digest]) -> list[Digest]:
         return self._store.look_again(digests)
 
@@ -131,75 +128,31 @@ class Server:
     def _commit_segment(self, data: bytes) -> SegmentId:
         return self._store.commit_segment(data)
 
-    def _write_usage(self, name: str, usage: tuple[Any, ...]) -> None:
-        from wheelferry.store.usage import Usage  # noqa: PLC0415 (once a day)
-
-        self._store.write_usage(name, Usage(*usage))
-
-    def _list_usage(self, runner: str) -> list[str]:
-        return self._store.list_usage(runner)
-
-    def _claim_usage(self, name: str) -> tuple[object, ...] | None:
-        found = self._store.claim_usage(name)
-        return None if found is None else (*found[:-1], tuple(found.usage))
-
-    def _release_usage(self, name: str) -> bool:
-        return self._store.release_usage(name)
-
-    def _remove_usage(self, name: str) -> bool:
-        return self._store.remove_usage(name)
-
     def _sweep_staging(self, older_than_s: float) -> int:
         return self._store.sweep_staging(older_than_s=older_than_s)
 
-    def _clock_s(self) -> int:
-        return self._store.clock_s()
+    def _call_part(
+        self,
+        part: str,
+        method: str,
+        arguments: tuple[object, ...],
+        named: dict[str, object],
+    ) -> tuple[bool, object]:
+        """Return a result, and before it whether that is the handle of a listing."""
+        from wheelferry.store.isolated import parts  # noqa: PLC0415 (for few)
 
-    def _discard_object(self, digest: Digest, at_s: int) -> bool:
-        return self._store.discard_object(digest, at_s=at_s)
-
-    def _list_trash(self, only: list[Digest] | None) -> list[tuple[object, ...]]:
-        wanted = None if only is None else frozenset(only)
-        return [tuple(item) for item in self._store.list_trash(only=wanted)]
-
-    def _recover_object(self, trashed: tuple[Digest, int, int]) -> bool:
-        return self._store.recover_object(Trashed(*trashed))
-
-    def _purge_object(self, trashed: tuple[Digest, int, int]) -> bool:
-        return self._store.purge_object(Trashed(*trashed))
-
-    def _segment_times(self, only: list[SegmentId] | None) -> dict[SegmentId, int]:
-        return self._store.segment_times(only=only)
-
-    def _remove_segment(self, segment: SegmentId) -> bool:
-        return self._store.remove_segment(segment)
-
-    def _quarantine_object(self, digest: Digest, at_s: int, reason: str) -> bool:
-        return self._store.quarantine_object(digest, at_s=at_s, reason=reason)
-
-    def _quarantine_segment(self, segment: SegmentId, at_s: int, reason: str) -> bool:
-        return self._store.quarantine_segment(segment, at_s=at_s, reason=reason)
-
-    def _list_quarantine(self) -> list[tuple[object, ...]]:
-        return [tuple(item) for item in self._store.list_quarantine()]
-
-    def _purge_quarantined(self, item: tuple[str, int, int, bool]) -> bool:
-        return self._store.purge_quarantined(Quarantined(*item))
-
-    def _remove_leftover(self, name: str) -> bool:
-        return self._store.remove_leftover(name)
-
-    def _begin(self, name: str) -> int:
-        """Begin a listing; return its handle."""
+        result = getattr(getattr(self._store, part), method)(
+            *map(parts.decode_value, arguments),
+            **{name: parts.decode_value(value) for name, value in named.items()},
+        )
+        if not isinstance(result, Iterator):
+            return False, parts.encode_value(result)
         handle = next(self._numbers)
-        items = getattr(self._store, name)()
-        if name == "read_usage":
-            # Each can be large, and is sent by itself.
-            plain = ((*file, tuple(usage)) for *file, usage in items)
-            self._listings[handle] = _Listing(plain, max_items=1)
-        else:
-            self._listings[handle] = _Listing(items, max_items=_BATCH_ITEMS)
-        return handle
+        # A file of usage can be large, and is sent by itself.
+        max_items = 1 if part == "usage" else _BATCH_ITEMS
+        items = map(parts.encode_value, result)
+        self._listings[handle] = _Listing(items, max_items=max_items)
+        return True, handle
 
     def _go_on(self, handle: int) -> list[object] | None:
         """Return the next items of a listing, or None at its end."""

@@ -5,27 +5,21 @@ thread can be told to give it up; a process can.  This one makes none on the sha
 asks the child, waits for so long, and then kills it.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar, cast
 
 from wheelferry.disk.clock import Deadline
 from wheelferry.errors import StoreError
-from wheelferry.store.base import (
-    PutOutcome,
-    Quarantined,
-    Store,
-    StoreInfo,
-    StoreSurvey,
-    Trashed,
-)
+from wheelferry.store.base import PutOutcome, Store, StoreInfo
 from wheelferry.store.isolated.calls import Calls
 from wheelferry.store.isolated.lanes import BLOCK_BYTES
 from wheelferry.store.record import Digest, SegmentId
 
 if TYPE_CHECKING:
-    from wheelferry.store.usage import Usage, UsageFile
+    from wheelferry.store.upkeep import Upkeep
+    from wheelferry.store.usage_files import UsageFiles
 
 T = TypeVar("T")
 
@@ -68,6 +62,20 @@ class IsolatedStore:
     def location(self) -> str:
         """Where the store is."""
         return self._location
+
+    @cached_property
+    def usage(self) -> "UsageFiles":
+        """What runners say of themselves in the store."""
+        from wheelferry.store.isolated.parts import Part  # noqa: PLC0415 (for few)
+
+        return cast("UsageFiles", Part(self._calls, "usage"))
+
+    @cached_property
+    def upkeep(self) -> "Upkeep":
+        """What tends the store."""
+        from wheelferry.store.isolated.parts import Part  # noqa: PLC0415 (for few)
+
+        return cast("Upkeep", Part(self._calls, "upkeep"))
 
     @property
     def pid(self) -> int:
@@ -140,18 +148,6 @@ class IsolatedStore:
         size_bytes: int | None = self._calls.call("object_size", digest)
         return size_bytes
 
-    def list_objects(self) -> Iterator[tuple[Digest, int]]:
-        """Yield all objects and their sizes in bytes."""
-        yield from self._listing("list_objects")
-
-    def list_foreign(self) -> Iterator[tuple[str, str]]:
-        """Yield what does not belong into the store; see `Store.list_foreign`."""
-        yield from self._listing("list_foreign")
-
-    def survey(self, *, writes: bool) -> StoreSurvey:
-        """Look at the medium; see `Store.survey`."""
-        return StoreSurvey(*self._calls.call("survey", writes))
-
     def ask(self, name: str, *arguments: object) -> Any:
         """Call a method that only the store has which `make` makes.
 
@@ -178,116 +174,10 @@ class IsolatedStore:
         """Add a segment to the catalog; see `Store.commit_segment`."""
         return SegmentId(self._calls.call("commit_segment", data))
 
-    def write_usage(self, name: str, usage: "Usage") -> None:
-        """Say what a runner used and did; see `Store.write_usage`."""
-        self._calls.call("write_usage", name, tuple(usage))
-
-    def read_usage(self) -> Iterator["UsageFile"]:
-        """Yield what runners said; see `Store.read_usage`."""
-        from wheelferry.store.usage import Usage, UsageFile  # noqa: PLC0415 (for few)
-
-        for name, written_s, named_s, usage in self._listing("read_usage"):
-            yield UsageFile(name, written_s, named_s, Usage(*usage))
-
-    def list_usage(self, runner: str) -> list[str]:
-        """Return the files of that name which can be claimed; see `Store.list_usage`."""
-        names: list[str] = self._calls.call("list_usage", runner)
-        return names
-
-    def claim_usage(self, name: str) -> "UsageFile | None":
-        """Take over a file, to carry it on; see `Store.claim_usage`."""
-        from wheelferry.store.usage import Usage, UsageFile  # noqa: PLC0415
-
-        found = self._calls.call("claim_usage", name)
-        if found is None:
-            return None
-        name, written_s, named_s, usage = found
-        return UsageFile(name, written_s, named_s, Usage(*usage))
-
-    def release_usage(self, name: str) -> bool:
-        """Let others claim a file; see `Store.release_usage`."""
-        return bool(self._calls.call("release_usage", name))
-
-    def remove_usage(self, name: str) -> bool:
-        """Remove a file that another one carries on; see `Store.remove_usage`."""
-        return bool(self._calls.call("remove_usage", name))
-
     def sweep_staging(self, *, older_than_s: float) -> int:
         """Remove this runner's abandoned files; see `Store.sweep_staging`."""
         count: int = self._calls.call("sweep_staging", older_than_s)
         return count
-
-    def clock_s(self) -> int:
-        """Return the time of the store's clock; see `Store.clock_s`."""
-        time_s: int = self._calls.call("clock_s")
-        return time_s
-
-    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
-        """Yield all objects with their sizes and times; see `Store.list_dated`."""
-        yield from self._listing("list_dated")
-
-    def discard_object(self, digest: Digest, *, at_s: int) -> bool:
-        """Take an object away; see `Store.discard_object`."""
-        return bool(self._calls.call("discard_object", digest, at_s))
-
-    def list_trash(self, *, only: Collection[Digest] | None = None) -> list[Trashed]:
-        """Return what was taken away, the oldest first; see `Store.list_trash`."""
-        wanted = None if only is None else list(only)
-        items = self._calls.call("list_trash", wanted)
-        return [Trashed(*item) for item in items]
-
-    def recover_object(self, trashed: Trashed) -> bool:
-        """Bring back what was taken away; see `Store.recover_object`."""
-        return bool(self._calls.call("recover_object", tuple(trashed)))
-
-    def purge_object(self, trashed: Trashed) -> bool:
-        """Remove what was taken away; see `Store.purge_object`."""
-        return bool(self._calls.call("purge_object", tuple(trashed)))
-
-    def segment_times(
-        self, *, only: Collection[SegmentId] | None = None
-    ) -> dict[SegmentId, int]:
-        """Return the segments of the catalog with their times."""
-        times: dict[SegmentId, int] = self._calls.call(
-            "segment_times", None if only is None else list(only)
-        )
-        return times
-
-    def remove_segment(self, segment: SegmentId) -> bool:
-        """Take a segment out of the catalog; see `Store.remove_segment`."""
-        return bool(self._calls.call("remove_segment", segment))
-
-    def quarantine_object(self, digest: Digest, *, at_s: int, reason: str) -> bool:
-        """Move an object aside; see `Store.quarantine_object`."""
-        return bool(self._calls.call("quarantine_object", digest, at_s, reason))
-
-    def quarantine_segment(self, segment: SegmentId, *, at_s: int, reason: str) -> bool:
-        """Move a segment aside; see `Store.quarantine_segment`."""
-        return bool(self._calls.call("quarantine_segment", segment, at_s, reason))
-
-    def list_quarantine(self) -> list[Quarantined]:
-        """Return what was moved aside, the oldest first."""
-        return [Quarantined(*item) for item in self._calls.call("list_quarantine")]
-
-    def purge_quarantined(self, item: Quarantined) -> bool:
-        """Remove what was moved aside; see `Store.purge_quarantined`."""
-        return bool(self._calls.call("purge_quarantined", tuple(item)))
-
-    def list_leftovers(self) -> Iterator[tuple[str, int, int]]:
-        """Yield all temporary files; see `Store.list_leftovers`."""
-        yield from self._listing("list_leftovers")
-
-    def remove_leftover(self, name: str) -> bool:
-        """Remove a temporary file; see `Store.remove_leftover`."""
-        return bool(self._calls.call("remove_leftover", name))
-
-    def _listing(self, name: str) -> Iterator[Any]:
-        handle = self._calls.call("begin", name)
-        try:
-            while (items := self._calls.call("go_on", handle)) is not None:
-                yield from items
-        finally:
-            self._calls.forget(handle)
 
     def _read(
         self, handle: int, offset: int, size_bytes: int, take: Callable[[memoryview], T]

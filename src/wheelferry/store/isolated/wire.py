@@ -1,4 +1,4 @@
-"""Errors and values of a store as plain tuples, for the way between two processes.
+"""Errors of a store as plain tuples, for the way between two processes.
 
 What is decoded here was encoded by a process of ours that lives as long as we do.
 """
