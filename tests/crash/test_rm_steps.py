@@ -13,7 +13,7 @@ from tests.support.stepping import DAY_S, collect, promote, tiers_of
 from wheelferry.ops.gc_plan import Budget
 from wheelferry.ops.rm import remove
 from wheelferry.store.base import Store
-from wheelferry.store.segment_footer import Ban
+from wheelferry.store.tombstones import Ban
 
 FILES = make_files("pure-wheel")
 FIRST = plan("pure-wheel", files=FILES, format_id="wheels-v6/map")

@@ -33,7 +33,7 @@ from wheelferry.ops.tiers import Tiers
 from wheelferry.store.compaction import MAX_SMALL, SegmentFacts
 from wheelferry.store.record import SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Ban, Tombstone
+from wheelferry.store.tombstones import Ban, Tombstone
 
 VICTIM = make_record("victim")
 OTHERS = [make_record(name) for name in ("attrs", "numpy", "rich")]

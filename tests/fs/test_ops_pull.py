@@ -35,7 +35,7 @@ from wheelferry.project.need import ANY_INDEX, Demand, File, FileKind, Need
 from wheelferry.store.base import Store
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.tombstones import Tombstone
 from wheelferry.store.usage import Usage
 from wheelferry.store.view import View
 from wheelferry.uvcache.entry import Hash

@@ -29,7 +29,7 @@ from wheelferry.ops.pull import plan_pull
 from wheelferry.ops.rm import allow, remove
 from wheelferry.store.base import Store
 from wheelferry.store.record import Digest
-from wheelferry.store.segment_footer import Ban
+from wheelferry.store.tombstones import Ban
 
 BAD, GOOD = plan("bad-wheel", version="1.0.0"), plan("bad-wheel", version="2.0")
 OTHER = plan("other")

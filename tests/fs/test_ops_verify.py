@@ -37,7 +37,7 @@ from wheelferry.store.posix import PosixStore
 from wheelferry.store.reading import Reads
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.tombstones import Tombstone
 
 Expected = list[tuple[str, str, str]]
 """Severity, reference, and subject (or its beginning)."""

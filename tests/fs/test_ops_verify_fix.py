@@ -31,7 +31,7 @@ from wheelferry.store.posix import PosixStore
 from wheelferry.store.reading import Reads
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import decode_segment, encode_segment
-from wheelferry.store.segment_footer import Eviction, Tombstone
+from wheelferry.store.tombstones import Eviction, Tombstone
 
 ENTRIES = few()
 FORMATS = formats_of(ENTRIES)

@@ -29,7 +29,7 @@ from wheelferry.store import view_refresh
 from wheelferry.store.record import Record, SegmentId
 from wheelferry.store.record_map import MAX_FILES_BYTES
 from wheelferry.store.segment import decode_segment, encode_segment
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.tombstones import Tombstone
 from wheelferry.store.view import RecordRef, Refresh, View
 
 ATTRS = make_record("attrs", "25.1")

@@ -25,7 +25,7 @@ from tests.support.records import make_record, segment_id_of
 from wheelferry.store.compaction import SMALL_BYTES, TOLD_S, plan_merge
 from wheelferry.store.record import SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Eviction, Tombstone
+from wheelferry.store.tombstones import Eviction, Tombstone
 from wheelferry.store.view import View
 
 Catalog = dict[SegmentId, bytes]

@@ -12,7 +12,7 @@ from wheelferry.disk import Disk
 from wheelferry.store.compaction import merge
 from wheelferry.store.record import Record, SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Eviction, Tombstone
+from wheelferry.store.tombstones import Eviction, Tombstone
 from wheelferry.store.view import View
 
 THEN_S = int(time.time()) - 5000

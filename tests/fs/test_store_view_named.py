@@ -23,7 +23,7 @@ from tests.support.records import make_record, segment_id_of
 from wheelferry.errors import RecordMalformed
 from wheelferry.store.record import SegmentId
 from wheelferry.store.segment import encode_segment, iter_spanning, read_footer
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.tombstones import Tombstone
 from wheelferry.store.view import View
 
 __all__ = ["machine"]

@@ -9,7 +9,7 @@ from tests.support.records import digest_of
 from wheelferry.store.layout import parse_segment_name, parse_trash_name
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import Segment, decode_segment
-from wheelferry.store.segment_footer import Ban
+from wheelferry.store.tombstones import Ban
 
 
 class Shelf(NamedTuple):

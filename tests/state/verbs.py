@@ -18,7 +18,7 @@ from wheelferry.ops.tiers import Tiers
 from wheelferry.ops.trim import Place, apply_trim, read_plan
 from wheelferry.store.compaction import SegmentFacts
 from wheelferry.store.record import SegmentId
-from wheelferry.store.segment_footer import Ban
+from wheelferry.store.tombstones import Ban
 
 RULES = Rules()
 

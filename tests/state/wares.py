@@ -22,7 +22,7 @@ from tests.support.records import digest_of
 from wheelferry.ops.convert import encode_record
 from wheelferry.pack.pool import Pool
 from wheelferry.store.record import Digest, Identity
-from wheelferry.store.segment_footer import Ban
+from wheelferry.store.tombstones import Ban
 from wheelferry.uvcache.entry import Kind
 
 OLD = "wheels-v6/map"

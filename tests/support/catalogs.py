@@ -11,7 +11,7 @@ from wheelferry.disk import Disk
 from wheelferry.store.compaction import merge
 from wheelferry.store.record import Record, SegmentId
 from wheelferry.store.segment import decode_segment, encode_segment
-from wheelferry.store.segment_footer import Eviction, Tombstone
+from wheelferry.store.tombstones import Eviction, Tombstone
 from wheelferry.store.view import View
 
 Shown = dict[tuple[str, str, str], int]

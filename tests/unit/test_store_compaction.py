@@ -25,7 +25,7 @@ from wheelferry.store.segment import (
     iter_packed,
     read_footer,
 )
-from wheelferry.store.segment_footer import (
+from wheelferry.store.tombstones import (
     MAX_EVICTIONS,
     MAX_LISTED_SEGMENTS,
     MAX_TOMBSTONES,

@@ -35,18 +35,20 @@ from wheelferry.store.segment import (
 )
 from wheelferry.store.segment_footer import (
     HEAD_BYTES,
-    MAX_EVICTIONS,
     MAX_RAW_BYTES,
-    MAX_TOMBSTONES,
     TRAILER_BYTES,
     Block,
-    Eviction,
     Footer,
-    Tombstone,
     decode_footer,
     decode_trailer,
     encode_footer,
     encode_head,
+)
+from wheelferry.store.tombstones import (
+    MAX_EVICTIONS,
+    MAX_TOMBSTONES,
+    Eviction,
+    Tombstone,
 )
 
 ID = SegmentId(digest_of("a segment"))

@@ -6,8 +6,7 @@ from typing import TypeAlias
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Eviction, Tombstone
-from wheelferry.store.tombstones import split_tombstones
+from wheelferry.store.tombstones import Eviction, Tombstone, split_tombstones
 from wheelferry.store.view_packs import Occurrence
 
 Commit: TypeAlias = Callable[[bytes], SegmentId]

@@ -29,7 +29,7 @@ from wheelferry.ops.room import (
 from wheelferry.ops.tiers import Tiers
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Ban
+from wheelferry.store.tombstones import Ban
 from wheelferry.store.view_packs import Occurrence
 
 MAX_ROUNDS: Final = 5

@@ -14,7 +14,7 @@ from wheelferry.ops.verify_read import read_twice
 from wheelferry.store.base import Store
 from wheelferry.store.record import Digest, Record, SegmentId
 from wheelferry.store.segment import Segment, decode_segment
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.tombstones import Tombstone
 from wheelferry.uvcache.recordcheck import check_restorable
 
 MENDED_BY = (

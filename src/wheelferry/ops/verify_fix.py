@@ -29,8 +29,7 @@ from wheelferry.ops.verify import LEFTOVER_S
 from wheelferry.ops.verify_report import VerifyReport
 from wheelferry.store.layout import object_path, segment_path
 from wheelferry.store.segment import encode_segment
-from wheelferry.store.segment_footer import Tombstone
-from wheelferry.store.tombstones import split_tombstones
+from wheelferry.store.tombstones import Tombstone, split_tombstones
 
 QUARANTINE_S: Final = 30 * 24 * 3600
 """How long what was found damaged is kept for whoever wants to know why."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from wheelferry.ops.finding import Finding, Severity
 from wheelferry.store.record import Digest, SegmentId
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.tombstones import Tombstone
 
 
 @dataclass(slots=True, kw_only=True)

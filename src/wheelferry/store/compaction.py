@@ -20,12 +20,12 @@ from wheelferry.store.segment import (
     join_segment,
     read_footer,
 )
-from wheelferry.store.segment_footer import (
+from wheelferry.store.segment_footer import Footer
+from wheelferry.store.tombstones import (
     MAX_EVICTIONS,
     MAX_LISTED_SEGMENTS,
     MAX_TOMBSTONES,
     Eviction,
-    Footer,
     Tombstone,
 )
 

@@ -25,16 +25,14 @@ from wheelferry.store.segment_footer import (
     MAX_BLOCK_BYTES,
     MAX_BLOCK_RECORDS,
     ZSTD_LEVEL,
-    Ban,
     Block,
-    Eviction,
     Footer,
-    Tombstone,
     check_head,
     decode_footer,
     encode_footer,
     encode_head,
 )
+from wheelferry.store.tombstones import Ban, Eviction, Tombstone
 
 BLOCK_TARGET_BYTES: Final = 32 << 10
 """A block is closed before its raw bytes exceed this; one record may exceed it alone.

@@ -1,14 +1,13 @@
-"""The fixed parts and the footer of a segment: where its blocks are, and what it removes.
+"""The fixed parts and the footer of a segment: where its blocks are, and what else it says.
 
-Pure.  `docs/store-format.md` has the byte tables.  The footer is at the end, so that a
-writer need not know it in advance and a reader can fetch it without the blocks.
+Pure.  `docs/store-format.md` has the byte tables; `tombstones` has what a footer says is
+gone.  The footer is at the end, so that a writer need not know it in advance and a reader
+can fetch it without the blocks.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgpack
 
@@ -16,7 +15,6 @@ from wheelferry.errors import RecordMalformed, StoreFormatUnsupported
 from wheelferry.pack import zstd
 from wheelferry.store.bounded import (
     as_array,
-    as_bytes,
     as_digest,
     as_int,
     as_map,
@@ -26,8 +24,21 @@ from wheelferry.store.bounded import (
     unpack,
 )
 from wheelferry.store.layout import MAX_RUNNER_CHARS, MAX_SEGMENT_BYTES, is_runner
-from wheelferry.store.record import Identity, SegmentId
+from wheelferry.store.record import SegmentId
 from wheelferry.store.record_map import MAX_TEXT_CHARS
+from wheelferry.store.tombstones import (
+    MAX_LISTED_SEGMENTS,
+    MAX_RECORDS,
+    TIME_BELOW,
+    Ban,
+    Eviction,
+    Tombstone,
+    decode_bans,
+    decode_evictions,
+    decode_tombstones,
+    encode_evictions,
+    encode_tombstones,
+)
 
 FORMAT_VERSION: Final = 1
 MAGIC: Final = b"\x89WFSG\r\n\x1a"
@@ -36,19 +47,12 @@ MAX_BLOCKS: Final = 4096
 MAX_BLOCK_BYTES: Final = 8 << 20
 """The largest record that `record_map` allows fits in."""
 MAX_BLOCK_RECORDS: Final = 4096
-MAX_RECORDS: Final = 1 << 20
 MAX_RAW_BYTES: Final = 64 << 20
 """Of all blocks of a segment together, decompressed."""
 MAX_FOOTER_BYTES: Final = 8 << 20
-MAX_LISTED_SEGMENTS: Final = 4096
-"""How many segments a footer may name in `tombstones`, and again in `replaces`."""
-MAX_TOMBSTONES: Final = 1 << 16
-MAX_EVICTIONS: Final = 1 << 16
-MAX_BANS: Final = 1024
 
 ZSTD_LEVEL: Final = 9
 
-_CREATED_BELOW: Final = 1 << 40
 _FIELDS: Final = frozenset(
     {"blocks", "tombstones", "replaces", "created", "runner", "writer", "evicted"}
 )
@@ -59,47 +63,6 @@ HEAD_BYTES: Final = _HEAD.size
 # footer offset, footer bytes, footer raw bytes, footer checksum, version, magic
 _TRAILER = struct.Struct("<QIIQI8s")
 TRAILER_BYTES: Final = _TRAILER.size
-# identity, time
-_EVICTION = struct.Struct("<16sQ")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Tombstone:
-    """Says that one record of one segment is dead; other occurrences are not.
-
-    Attributes:
-        segment: The segment that holds the record.
-        number: Of the record in it, counted from 0 over all blocks.
-    """
-
-    segment: SegmentId
-    number: int
-
-
-class Eviction(NamedTuple):
-    """Says that an entry was removed from the store.
-
-    It outlives the record and its tombstone, so that who missed both knows it too.
-
-    Attributes:
-        identity: Of its records.
-        at_s: When, by the clock of whoever removed it, seconds since the epoch.
-    """
-
-    identity: Identity
-    at_s: int
-
-
-class Ban(NamedTuple):
-    """A package that nobody may promote or restore, for as long as the segment is there.
-
-    Attributes:
-        name: Normalised.
-        version: Of the release; "" for all of them.
-    """
-
-    name: str
-    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,19 +186,14 @@ def encode_footer(footer: Footer, *, offset: int) -> bytes:
             ]
             for block in footer.blocks
         ],
-        "tombstones": _encode_tombstones(footer.tombstones),
+        "tombstones": encode_tombstones(footer.tombstones),
         "replaces": [bytes.fromhex(segment) for segment in footer.replaces],
-        "created": as_int(footer.created_s, where, below=_CREATED_BELOW),
+        "created": as_int(footer.created_s, where, below=TIME_BELOW),
         "runner": footer.runner,
         "writer": footer.writer,
     }
     if footer.evicted:
-        value["evicted"] = b"".join(
-            _EVICTION.pack(
-                bytes.fromhex(identity), as_int(at_s, where, below=_CREATED_BELOW)
-            )
-            for identity, at_s in footer.evicted
-        )
+        value["evicted"] = encode_evictions(footer.evicted)
     if footer.bans:
         value["bans"] = [list(ban) for ban in footer.bans]
     raw: bytes = msgpack.packb(value)
@@ -293,21 +251,19 @@ def decode_footer(tail: bytes, *, size_bytes: int, segment: SegmentId) -> Footer
         raise RecordMalformed(f"{where}: {runner!r} is not the name of a runner")
     return Footer(
         blocks=_decode_blocks(fields.get("blocks"), trailer.offset, where),
-        tombstones=_decode_tombstones(fields.get("tombstones"), where),
+        tombstones=decode_tombstones(fields.get("tombstones"), f"{where}: tombstones"),
         replaces=tuple(
             SegmentId(as_digest(item, f"{where}: replaces"))
             for item in as_array(
                 fields.get("replaces"), where, max_items=MAX_LISTED_SEGMENTS
             )
         ),
-        created_s=as_int(
-            fields.get("created"), f"{where}: created", below=_CREATED_BELOW
-        ),
+        created_s=as_int(fields.get("created"), f"{where}: created", below=TIME_BELOW),
         runner=runner,
         writer=as_text(fields.get("writer"), f"{where}: writer", max_chars=64),
         is_plain=fields.keys() <= _FIELDS,
-        evicted=_decode_evicted(fields.get("evicted", b""), f"{where}: evicted"),
-        bans=_decode_bans(fields.get("bans", []), f"{where}: bans"),
+        evicted=decode_evictions(fields.get("evicted", b""), f"{where}: evicted"),
+        bans=decode_bans(fields.get("bans", []), f"{where}: bans"),
     )
 
 
@@ -355,62 +311,3 @@ def _decode_blocks(value: object, end: int, where: str) -> tuple[Block, ...]:
     if offset != end:
         raise RecordMalformed(f"{where}: blocks do not end where the footer begins")
     return tuple(blocks)
-
-
-def _decode_evicted(value: object, where: str) -> tuple[Eviction, ...]:
-    packed = as_bytes(value, where, max_bytes=MAX_EVICTIONS * _EVICTION.size)
-    if len(packed) % _EVICTION.size:
-        raise RecordMalformed(f"{where}: takes {len(packed)} bytes")
-    found = tuple(
-        Eviction(Identity(raw.hex()), as_int(at_s, where, below=_CREATED_BELOW))
-        for raw, at_s in _EVICTION.iter_unpack(packed)
-    )
-    if any(first.identity >= second.identity for first, second in pairwise(found)):
-        raise RecordMalformed(f"{where}: not sorted, or one comes twice")
-    return found
-
-
-def _decode_bans(value: object, where: str) -> tuple[Ban, ...]:
-    bans: list[Ban] = []
-    for item in as_array(value, where, max_items=MAX_BANS):
-        pair = as_array(item, where, max_items=2)
-        if len(pair) != 2:
-            raise RecordMalformed(f"{where}: {len(pair)} fields instead of 2")
-        name = as_text(pair[0], where, max_chars=MAX_TEXT_CHARS)
-        bans.append(Ban(name, as_text(pair[1], where, max_chars=MAX_TEXT_CHARS)))
-    return tuple(bans)
-
-
-def _encode_tombstones(tombstones: Iterable[Tombstone]) -> list[list[bytes]]:
-    grouped = groupby(sorted(set(tombstones)), key=lambda item: item.segment)
-    return [
-        [bytes.fromhex(segment), _encode_numbers([item.number for item in items])]
-        for segment, items in grouped
-    ]
-
-
-def _encode_numbers(numbers: Sequence[int]) -> bytes:
-    for number in numbers:
-        as_int(number, "tombstone", below=MAX_RECORDS)
-    return struct.pack(f"<{len(numbers)}I", *numbers)
-
-
-def _decode_tombstones(value: object, where: str) -> tuple[Tombstone, ...]:
-    where = f"{where}: tombstones"
-    found: list[Tombstone] = []
-    for item in as_array(value, where, max_items=MAX_LISTED_SEGMENTS):
-        pair = as_array(item, where, max_items=2)
-        if len(pair) != 2:
-            raise RecordMalformed(f"{where}: {len(pair)} fields instead of 2")
-        segment = SegmentId(as_digest(pair[0], where))
-        packed = as_bytes(pair[1], where, max_bytes=MAX_FOOTER_BYTES)
-        if len(packed) % 4:
-            raise RecordMalformed(f"{where}: numbers take {len(packed)} bytes")
-        if len(found) + len(packed) // 4 > MAX_TOMBSTONES:
-            raise RecordMalformed(f"{where}: more than {MAX_TOMBSTONES}")
-        for (number,) in struct.iter_unpack("<I", packed):
-            as_int(number, where, below=MAX_RECORDS)
-            found.append(Tombstone(segment=segment, number=number))
-    if any(first >= second for first, second in pairwise(found)):
-        raise RecordMalformed(f"{where}: not sorted, or one comes twice")
-    return tuple(found)

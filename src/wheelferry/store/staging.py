@@ -7,7 +7,6 @@ hosts or boots never meet.
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -217,6 +216,8 @@ class Staging:
         return True
 
     def _fill(self, fd: int, chunks: Iterable[bytes]) -> tuple[str, int]:
+        import hashlib  # noqa: PLC0415 - 3 ms, and who only reads has no use for it
+
         hasher = hashlib.sha256()
         size_bytes = synced_bytes = 0
         step_bytes = WRITE_BYTES

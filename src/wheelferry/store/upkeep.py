@@ -1,4 +1,4 @@
-"""What tends a store, whatever it is made of: gc, rm, verify and compaction need it.
+"""What tends a store, whatever it is made of: gc, rm, verify, doctor, compaction need it.
 
 Contracts, not implementation, as in `base`.
 """
@@ -71,8 +71,8 @@ class Quarantined(NamedTuple):
 class Upkeep(Protocol):
     """What a store can be asked and told beyond what a promotion or a pull needs.
 
-    It is had as `Store.upkeep`, and what holds for a store's methods holds here: any number
-    of processes may call anything at any time, and errors are `StoreError`s.
+    `Store.upkeep` has it.  What holds for a store's methods holds here: any number of
+    processes may call anything at any time, and errors are `StoreError`s.
     """
 
     def survey(self, *, writes: bool) -> StoreSurvey:

@@ -26,7 +26,7 @@ from wheelferry.store.view_rows import (
 
 if TYPE_CHECKING:  # of what a pull with nothing to do has no use for
     from wheelferry.store.compaction import SegmentFacts
-    from wheelferry.store.segment_footer import Tombstone
+    from wheelferry.store.tombstones import Tombstone
     from wheelferry.store.view_memory import Memory
     from wheelferry.store.view_packs import CataloguedPack, Occurrence
 

@@ -12,7 +12,8 @@ from wheelferry.errors import IntegrityError, StoreFormatUnsupported
 from wheelferry.store import view_living
 from wheelferry.store.record import Record, SegmentId
 from wheelferry.store.segment import iter_blocks, iter_spanning, read_footer
-from wheelferry.store.segment_footer import Eviction, Footer
+from wheelferry.store.segment_footer import Footer
+from wheelferry.store.tombstones import Eviction
 from wheelferry.store.view_file import COUNT_ATTEMPT, transaction
 from wheelferry.store.view_rows import columns, encode_body
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from wheelferry.store.compaction import TOLD_S, SegmentFacts
 from wheelferry.store.record import SegmentId
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.tombstones import Tombstone
 
 # Of a connection, since it is of no use to others.
 _LIVING: Final = """

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from wheelferry.store.record import Digest, Identity, SegmentId
-from wheelferry.store.segment_footer import Tombstone
+from wheelferry.store.tombstones import Tombstone
 from wheelferry.store.view_rows import Totals
 
 

@@ -13,7 +13,7 @@ from wheelferry.cli.units import count, format_bytes, printable
 from wheelferry.cli.wiring import connect, open_tiers
 from wheelferry.config.load import WrongFlag
 from wheelferry.ops.rm import Removed, allow, remove
-from wheelferry.store.segment_footer import Ban
+from wheelferry.store.tombstones import Ban
 
 
 @command(

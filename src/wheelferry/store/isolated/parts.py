@@ -1,9 +1,8 @@
 """A part of a store that another process works on: each call of a method is one to there.
 
-Unlike the store's own methods these are few and far between, so none is written out here:
-a call goes as the method's name with its arguments, and values go as they are, but for
-named tuples.  `Store.usage` and `Store.upkeep` are such parts; their protocols say which
-methods there are.
+`Store.usage` and `Store.upkeep` are such parts.  Unlike the store's own methods theirs move
+no data of objects, so none is written out here: a call goes as the method's name with its
+arguments, and the protocols say which methods there are.
 """
 
 from collections.abc import Iterator
@@ -59,7 +58,7 @@ class Part:
             self._calls.forget(handle)
 
 
-def encode_value(value: object) -> object:
+def encode_value(value: object) -> Any:
     """Return a value as what `marshal` can write.
 
     A named tuple becomes `{None: (name of its class, field, ...)}`, which nothing else is.

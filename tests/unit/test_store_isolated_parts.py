@@ -1,0 +1,43 @@
+"""Values of a store's parts on their way between two processes."""
+
+import marshal
+
+import pytest
+
+from tests.support.records import digest_of
+from wheelferry.store.isolated.parts import decode_value, encode_value
+from wheelferry.store.upkeep import Quarantined, Trashed
+from wheelferry.store.usage import Usage, UsageFile
+
+DIGEST = digest_of("pack")
+USAGE = Usage(held=(DIGEST,), before=((7, (DIGEST,)),), figures=b"f", replaces=("x",))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        "name",
+        (DIGEST, 1, 2),
+        {DIGEST: 7},
+        frozenset({DIGEST}),
+        Trashed(DIGEST, 1, 2),
+        [Quarantined(DIGEST, 1, 2, True), Quarantined(DIGEST, 3, 4, False)],
+        UsageFile("r1.x", 1, 2, USAGE),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_value_arrives_as_it_was(value):
+    """Also its class, and those of what is in it."""
+    arrived = decode_value(marshal.loads(marshal.dumps(encode_value(value))))
+    assert (arrived, type(arrived)) == (value, type(value))
+    assert repr(arrived) == repr(value)
+
+
+def test_keys_of_a_dict_arrive_as_a_set():
+    """Callers name what they want by whatever is at hand."""
+    arrived = decode_value(
+        marshal.loads(marshal.dumps(encode_value({DIGEST: 1}.keys())))
+    )
+    assert arrived == {DIGEST}
