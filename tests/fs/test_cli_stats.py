@@ -88,6 +88,19 @@ def test_pulls_and_promotions_are_counted(tmp_path: Path) -> None:
     assert [runner["runner"] for runner in fleet["runners"]] == ["b"]
 
 
+def test_runner_that_only_promotes_is_of_the_fleet(tmp_path: Path) -> None:
+    """From its second day on; with the run that says so."""
+    home = Home(tmp_path)
+    home.state("a").mkdir()
+    home.note("a", days_ago=1, failed=1)
+    assert home.run("promote", "a", "--strict").returncode == 0
+    fleet = home.stats("b")["fleet"]
+
+    assert [runner["runner"] for runner in fleet["runners"]] == ["a"]
+    assert (fleet["promoted"], fleet["failed"], fleet["pulls"]) == (2, 1, 0)
+    assert fleet["promoted_bytes"] > 0
+
+
 def test_people_see_both(home: Home) -> None:
     """What is unknown is said to be."""
     home.run("pull", "b")

@@ -25,7 +25,7 @@ from wheelferry.disk import Disk, try_lock
 from wheelferry.disk.clock import monotonic_s, pause
 from wheelferry.errors import RecordMalformed
 from wheelferry.events import Event, Level, Sink, discard
-from wheelferry.ops.figures import Day, PackageSums, Sums, merge_days
+from wheelferry.ops.figures import Day, PackageSums, Sums, day_of, merge_days
 from wheelferry.ops.figures_map import bound_days, decode_days, encode_days
 from wheelferry.ops.ledger import LOCK, LOG
 from wheelferry.store.bounded import as_array, as_map, as_text, checksum, unpack
@@ -85,6 +85,12 @@ def read_ledger(state: Path, emit: Sink = discard) -> Ledger:
         ledger = _add_logs(rolled, _logs(state), state, emit)
         if _stamp(state) == before:  # else some of it was just rolled up
             return ledger
+
+
+def is_first_day(state: Path, now_s: float) -> bool:
+    """Return whether this runner has done nothing before today, as far as is known."""
+    today = day_of(now_s)
+    return all(day.day >= today for day in read_ledger(state).days)
 
 
 def roll(

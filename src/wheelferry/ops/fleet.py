@@ -8,7 +8,7 @@ from wheelferry.store.usage import find_replaced
 
 
 def read_fleet(store: Store) -> list[RunnerFigures]:
-    """Return what runners said of what they did, each up to a day ago.
+    """Return what runners said of what they did, each about once a day.
 
     Of a runner that has more than one file, such as those of machines that were cloned,
     one for each.  What others carry on is left out.

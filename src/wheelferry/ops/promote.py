@@ -3,6 +3,7 @@
 Order of effects, per batch: each pack into `objects/`, then one segment into `catalog/`,
 then a look whether every pack that the segment names is still there.  Killed after a
 pack: an orphan, which no record names.  Killed after the segment: all of it counts.
+At the end, once a day, what the runner holds and did: see `handover`.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from wheelferry.errors import CacheError, DeadlinePassed, StoreError, StoreFull
 from wheelferry.events import Event, Level, progress
 from wheelferry.ops.builds import ROLE, Build, encode_build_s, find_time, read_builds
 from wheelferry.ops.convert import event_fields
+from wheelferry.ops.ledger import Run, note_run
 from wheelferry.ops.left import Left
 from wheelferry.ops.local import local_disk, sweep_staging
 from wheelferry.ops.outflow import Outflow
@@ -84,10 +86,12 @@ def apply_promote(
     rate_bytes_s: int | None = None,
     until: Deadline = NEVER,
     step: Callable[[], None] = go_on,
+    run: Run | None = None,
 ) -> PromoteReport:
     """Carry a plan out; what cannot be promoted is reported, and the rest goes on.
 
-    When the store takes no more, what it has is committed and the report says so.
+    When the store takes no more, what it has is committed and the report says so.  With
+    `run`, it is in the figures.
 
     Args:
         tiers: The tiers; their own deadline leaves time after `until`, for a commit.
@@ -96,9 +100,10 @@ def apply_promote(
         until: When nothing more is begun, nor before that what could not be there then.
         step: Called before each frame that is packed, and each block that is written; may
             block.
+        run: What it is, for the figures.
     """
     report = PromoteReport()
-    try:
+    with _stopping(report):
         try:
             _apply(
                 tiers, plan, report, Outflow(rate_bytes_s, step=step), until, step=step
@@ -107,9 +112,20 @@ def apply_promote(
             promoted = (record.identity for record in report.promoted)
             note(tiers, plan.past, (*plan.known, *promoted))
             _note_refused(tiers, {**plan.rejected, **report.refused})
+    if run is not None:
+        _note_run(tiers, run, report)
+    if report.promoted and report.stopped_by is None:
+        with _stopping(report):
+            _tell(tiers, plan, report)
+    return report
+
+
+@contextlib.contextmanager
+def _stopping(report: PromoteReport) -> Iterator[None]:
+    try:
+        yield
     except (CacheError, StoreError) as exc:
         report.stopped_by = exc
-    return report
 
 
 def _apply(
@@ -133,10 +149,6 @@ def _apply(
             hint="the next promotion goes on from here; promote.deadline (--deadline)"
             " gives it more time",
         )
-    if report.packs_shared:
-        # That they are needed shows in no object's time, and a merge of segments forgets
-        # when this one was written.
-        note_usage(tiers, _held_packs(tiers, plan, report), is_due=True)
     with contextlib.suppress(StoreError):  # all is committed: it can wait
         tiers.store.sweep_staging(older_than_s=ABANDONED_S)
 
@@ -198,6 +210,28 @@ def _promote(
             raise
         finally:
             batch.discard()
+
+
+def _note_run(tiers: Tiers, run: Run, report: PromoteReport) -> None:
+    sums = {
+        "promoted": len(report.promoted),
+        "promoted_bytes": report.bytes_written,
+    }
+    note_run(tiers.state, run, sums, now_s=tiers.now(), disk=tiers.disk)
+
+
+def _tell(tiers: Tiers, plan: PromotePlan, report: PromoteReport) -> None:
+    """Say in the store what is held and was done, once a day.
+
+    Not on a runner's first day, so that its first promotion costs no more than others:
+    unless packs were there already.  That they are needed shows in no object's time, and
+    a merge of segments forgets when this one was written.
+    """
+    from wheelferry.ops.figures_file import is_first_day  # noqa: PLC0415 (few promote)
+
+    is_due = bool(report.packs_shared)
+    if is_due or not is_first_day(tiers.state, tiers.now()):
+        note_usage(tiers, _held_packs(tiers, plan, report), is_due=is_due)
 
 
 def _held_packs(

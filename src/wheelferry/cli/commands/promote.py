@@ -19,7 +19,7 @@ from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import connect, make_rules, open_tiers
 from wheelferry.disk import clock
 from wheelferry.ops.gate import make_gate, open_gate
-from wheelferry.ops.ledger import Run, note_run
+from wheelferry.ops.ledger import Run
 from wheelferry.ops.promote import apply_promote, plan_promote
 from wheelferry.ops.turn import take_turn
 
@@ -99,12 +99,8 @@ def run_promote(
                 rate_bytes_s=config.rate_bytes_s,
                 until=bounds.move,
                 step=gate.wait,
+                run=run,
             )
-            sums = {
-                "promoted": len(report.promoted),
-                "promoted_bytes": report.bytes_written,
-            }
-            note_run(tiers.state, run, sums, now_s=tiers.now(), disk=tiers.disk)
             if is_background and report.stopped_by is None:
                 from wheelferry.ops.compact import tend
 
