@@ -48,6 +48,8 @@ ALWAYS = (
     ),
 )
 """Flags of every command; they may stand before the command as well."""
+TIERS = ("store.path", "cache.path", "cache.state", "runner.name")
+"""Settings of every command that works between cache and store."""
 DRY_RUN = click.Option(
     ["--dry-run", "is_dry_run"],
     is_flag=True,
@@ -190,6 +192,7 @@ __all__ = [
     "DRY_RUN",
     "FORCE",
     "HELP",
+    "TIERS",
     "CommandWithExits",
     "command",
     "run_command",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from wheelferry.cli import exits
-from wheelferry.cli.command import command
+from wheelferry.cli.command import TIERS, command
 from wheelferry.cli.render_bench import encode_result, render_result
 from wheelferry.cli.session import Session
 from wheelferry.cli.wiring import connect, make_rules, open_tiers
@@ -54,10 +54,7 @@ def _within(
         "pull.limit_rate",
         "uv.versions",
         "python.versions",
-        "store.path",
-        "cache.path",
-        "cache.state",
-        "runner.name",
+        *TIERS,
     ),
     params=(
         click.Option(

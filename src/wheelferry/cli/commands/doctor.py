@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from wheelferry.cli import exits
-from wheelferry.cli.command import command
+from wheelferry.cli.command import TIERS, command
 from wheelferry.cli.render_doctor import (
     LEVELS,
     encode_examination,
@@ -30,10 +30,7 @@ _CODES: Final = {Severity.ERROR: exits.UNWELL, Severity.WARNING: exits.DOUBTFUL}
     example="sudo -u gitlab-runner wheelferry doctor --workspace ~gitlab-runner/builds",
     settings=(
         "uv.versions",
-        "store.path",
-        "cache.path",
-        "cache.state",
-        "runner.name",
+        *TIERS,
     ),
     params=(
         click.Option(

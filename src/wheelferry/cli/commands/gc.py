@@ -1,7 +1,8 @@
 """`wheelferry gc`: keep the store within its budget."""
 
 from wheelferry.cli import exits
-from wheelferry.cli.command import DRY_RUN, command
+from wheelferry.cli.budget import BUDGET, make_budget
+from wheelferry.cli.command import DRY_RUN, TIERS, command
 from wheelferry.cli.render_gc import (
     encode_plan,
     encode_report,
@@ -13,23 +14,14 @@ from wheelferry.cli.wiring import connect, open_tiers
 from wheelferry.disk import clock
 from wheelferry.ops.compact import tend
 from wheelferry.ops.folding import tend_usage
-from wheelferry.ops.gc import Budget, apply_gc, find_content, plan_gc
+from wheelferry.ops.gc import apply_gc, find_content, plan_gc
 from wheelferry.ops.gc_due import is_due, note_looked
 
 
 @command(
     "gc",
     example="wheelferry gc --max-size 200G --dry-run",
-    settings=(
-        "gc.max_size",
-        "gc.max_age",
-        "gc.keep_free",
-        "gc.grace",
-        "store.path",
-        "cache.path",
-        "cache.state",
-        "runner.name",
-    ),
+    settings=(*BUDGET, *TIERS),
     params=(DRY_RUN,),
 )
 def gc(session: Session, *, is_dry_run: bool) -> int:
@@ -55,13 +47,8 @@ def run_gc(
         is_background: Whether nobody asks for it: then it looks at all of the store only
             if there is a reason to.
     """
-    output, config = session.output, session.config.gc
-    budget = Budget(
-        max_bytes=config.max_bytes,
-        max_age_s=config.max_age_s,
-        keep_free_bytes=config.keep_free_bytes,
-        grace_s=config.grace_s,
-    )
+    output = session.output
+    budget = make_budget(session.config.gc)
     with (
         connect(session, makes_state=not is_dry_run) as link,
         open_tiers(session, link, needs_cache=False, only_looks=is_dry_run) as tiers,

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 from wheelferry.cli import exits
 from wheelferry.cli.bounds import Bounds
-from wheelferry.cli.command import DRY_RUN, command
+from wheelferry.cli.command import DRY_RUN, TIERS, command
 from wheelferry.cli.conclude import conclude
 from wheelferry.cli.noting import noting_failure
 from wheelferry.cli.output import Form
@@ -32,10 +32,7 @@ from wheelferry.ops.turn import take_turn
         "promote.exclude",
         "promote.deadline",
         "promote.limit_rate",
-        "store.path",
-        "cache.path",
-        "cache.state",
-        "runner.name",
+        *TIERS,
     ),
     params=(DRY_RUN,),
     form=Form.LINES,

@@ -9,7 +9,7 @@ import click
 
 from wheelferry.cli import exits
 from wheelferry.cli.bounds import Bounds
-from wheelferry.cli.command import DRY_RUN, command
+from wheelferry.cli.command import DRY_RUN, TIERS, command
 from wheelferry.cli.conclude import conclude
 from wheelferry.cli.noting import noting_failure
 from wheelferry.cli.output import Form
@@ -89,10 +89,7 @@ PROJECT: Final = (
         "pull.limit_rate",
         "uv.versions",
         "python.versions",
-        "store.path",
-        "cache.path",
-        "cache.state",
-        "runner.name",
+        *TIERS,
     ),
     params=(DRY_RUN, *PROJECT),
     form=Form.LINES,

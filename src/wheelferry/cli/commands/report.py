@@ -6,13 +6,13 @@ from typing import Final
 import click
 
 from wheelferry.cli import exits
-from wheelferry.cli.command import command
+from wheelferry.cli.budget import BUDGET, make_budget
+from wheelferry.cli.command import TIERS, command
 from wheelferry.cli.report.page import render_page
 from wheelferry.cli.session import Session
 from wheelferry.cli.units import format_bytes
 from wheelferry.cli.wiring import connect, open_tiers
 from wheelferry.cli.writing import find_target, write_target
-from wheelferry.ops.gc_plan import Budget
 from wheelferry.ops.report import read_report
 
 DEFAULT: Final = "wheelferry-report.html"
@@ -29,16 +29,7 @@ _OUTPUT: Final = click.Option(
 @command(
     "report",
     example="wheelferry report --output /srv/www/wheelferry.html",
-    settings=(
-        "gc.max_size",
-        "gc.max_age",
-        "gc.keep_free",
-        "gc.grace",
-        "store.path",
-        "cache.path",
-        "cache.state",
-        "runner.name",
-    ),
+    settings=(*BUDGET, *TIERS),
     params=(_OUTPUT,),
 )
 def report(session: Session, *, path: str) -> int:
@@ -48,14 +39,8 @@ def report(session: Session, *, path: str) -> int:
     day, the slowest builds that were shared, and what gc would remove.  Changes nothing
     but that file, which is replaced as a whole.
     """
-    output, config = session.output, session.config.gc
-    target = find_target(path)
-    budget = Budget(
-        max_bytes=config.max_bytes,
-        max_age_s=config.max_age_s,
-        keep_free_bytes=config.keep_free_bytes,
-        grace_s=config.grace_s,
-    )
+    output, target = session.output, find_target(path)
+    budget = make_budget(session.config.gc)
     with (
         connect(session) as link,
         open_tiers(session, link, needs_cache=False, only_looks=True) as tiers,

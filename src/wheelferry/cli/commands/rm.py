@@ -7,7 +7,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from wheelferry.cli import exits
-from wheelferry.cli.command import DRY_RUN, command
+from wheelferry.cli.command import DRY_RUN, TIERS, command
 from wheelferry.cli.session import Session
 from wheelferry.cli.units import count, format_bytes, printable
 from wheelferry.cli.wiring import connect, open_tiers
@@ -19,7 +19,7 @@ from wheelferry.store.tombstones import Ban
 @command(
     "rm",
     example="wheelferry rm 'acme-tool==1.4.2'",
-    settings=("store.path", "cache.path", "cache.state", "runner.name"),
+    settings=TIERS,
     params=(
         click.Argument(["package"], metavar="PACKAGE[==VERSION]"),
         click.Option(

@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 from wheelferry.cli import exits
-from wheelferry.cli.command import command
+from wheelferry.cli.command import TIERS, command
 from wheelferry.cli.render_stats import encode_stats, render_summary
 from wheelferry.cli.session import Session
 from wheelferry.cli.textfile import write_textfile
@@ -51,7 +51,7 @@ TEXTFILE: Final = click.Option(
 @command(
     "stats",
     example="wheelferry stats --since 30",
-    settings=("store.path", "cache.path", "cache.state", "runner.name"),
+    settings=TIERS,
     params=(SINCE, TOP, LOCAL, TEXTFILE),
 )
 def stats(

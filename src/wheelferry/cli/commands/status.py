@@ -2,7 +2,7 @@
 
 from wheelferry.cli import exits
 from wheelferry.cli.aim import find_aim
-from wheelferry.cli.command import command
+from wheelferry.cli.command import TIERS, command
 from wheelferry.cli.render_daemon import encode_daemon, render_daemon
 from wheelferry.cli.render_status import encode_status, render_status
 from wheelferry.cli.session import Session
@@ -19,10 +19,7 @@ from wheelferry.ops.status import Status, read_status
     settings=(
         "uv.versions",
         "python.versions",
-        "store.path",
-        "cache.path",
-        "cache.state",
-        "runner.name",
+        *TIERS,
     ),
 )
 def status(session: Session) -> int:

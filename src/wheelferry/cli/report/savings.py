@@ -1,6 +1,7 @@
 """What was saved: over time, by runner, and by build.  Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from wheelferry.cli.report.charts import Column, Legend, render_bar, render_columns
 from wheelferry.cli.report.markup import Html, element, join
@@ -16,6 +17,30 @@ from wheelferry.cli.report.words import (
 from wheelferry.cli.units import count, format_bytes, format_seconds
 from wheelferry.ops.figures import Sums
 from wheelferry.ops.report_plan import Point, Report
+
+_Figure: TypeAlias = tuple[str, Callable[[Sums], str]]
+"""A column of a table: its heading, and what stands below it."""
+
+_PULLS: Final[_Figure] = ("pulls", lambda sums: format_number(sums.pulls))
+_CARRIED: Final[Sequence[_Figure]] = (
+    ("pulled", lambda sums: format_bytes(sums.pulled_bytes)),
+    ("promoted", lambda sums: format_bytes(sums.promoted_bytes)),
+    ("index avoided", lambda sums: format_bytes(sums.avoided_bytes)),
+    ("net", lambda sums: format_net(sums.net_bytes)),
+    ("builds avoided", lambda sums: format_number(sums.builds)),
+)
+_OF_DAYS: Final[Sequence[_Figure]] = (
+    _PULLS,
+    *_CARRIED,
+    ("build time avoided", format_build_time),
+    ("jobs waited", lambda sums: format_seconds(sums.waited_s)),
+)
+_OF_RUNNERS: Final[Sequence[_Figure]] = (
+    _PULLS,
+    ("failed", lambda sums: format_number(sums.failed)),
+    *_CARRIED,
+    ("net time", lambda sums: format_net_s(sums.net_s)),
+)
 
 
 def render_savings(report: Report) -> Html:
@@ -142,78 +167,39 @@ def _days(point: Point) -> str:
 
 
 def _render_numbers(report: Report) -> Html:
-    headings = (
-        Heading("days"),
-        Heading("pulls", is_number=True),
-        Heading("pulled", is_number=True),
-        Heading("promoted", is_number=True),
-        Heading("index avoided", is_number=True),
-        Heading("net", is_number=True),
-        Heading("builds avoided", is_number=True),
-        Heading("build time avoided", is_number=True),
-        Heading("jobs waited", is_number=True),
-    )
     rows = [
-        [_days(point), *_numbers(point.sums)]
+        [_days(point), *_show(_OF_DAYS, point.sums)]
         for point in reversed(report.points)
         if point.sums != Sums()
     ]
     return element(
         "details",
         element("summary", "The numbers"),
-        render_table("What was done, the latest days first", headings, rows),
+        render_table(
+            "What was done, the latest days first",
+            [Heading("days"), *_headings(_OF_DAYS)],
+            rows,
+        ),
     )
-
-
-def _numbers(sums: Sums) -> list[str]:
-    return [
-        format_number(sums.pulls),
-        format_bytes(sums.pulled_bytes),
-        format_bytes(sums.promoted_bytes),
-        format_bytes(sums.avoided_bytes),
-        format_net(sums.net_bytes),
-        format_number(sums.builds),
-        format_build_time(sums),
-        format_seconds(sums.waited_s),
-    ]
 
 
 def render_runners(report: Report) -> Html:
     """Return the section of what each runner did."""
     if not report.runners:
         return Html("")
-    headings = (
-        Heading("runner"),
-        Heading("last day"),
-        Heading("pulls", is_number=True),
-        Heading("failed", is_number=True),
-        Heading("pulled", is_number=True),
-        Heading("promoted", is_number=True),
-        Heading("index avoided", is_number=True),
-        Heading("net", is_number=True),
-        Heading("builds avoided", is_number=True),
-        Heading("net time", is_number=True),
-    )
     rows = [
-        [
-            one.runner,
-            format_day(one.last_day),
-            format_number(one.sums.pulls),
-            format_number(one.sums.failed),
-            format_bytes(one.sums.pulled_bytes),
-            format_bytes(one.sums.promoted_bytes),
-            format_bytes(one.sums.avoided_bytes),
-            format_net(one.sums.net_bytes),
-            format_number(one.sums.builds),
-            format_net_s(one.sums.net_s),
-        ]
+        [one.runner, format_day(one.last_day), *_show(_OF_RUNNERS, one.sums)]
         for one in report.runners
     ]
     others = len(report.savings.runners) - len(rows)
     return render_section(
         "runners",
         "Runners",
-        render_table("What each runner did, the busiest first", headings, rows),
+        render_table(
+            "What each runner did, the busiest first",
+            [Heading("runner"), Heading("last day"), *_headings(_OF_RUNNERS)],
+            rows,
+        ),
         element("p", f"And {count(others, 'other')}.") if others else "",
         element(
             "p",
@@ -222,6 +208,14 @@ def render_runners(report: Report) -> Html:
             class_="note",
         ),
     )
+
+
+def _headings(figures: Sequence[_Figure]) -> list[Heading]:
+    return [Heading(name, is_number=True) for name, _ in figures]
+
+
+def _show(figures: Sequence[_Figure], sums: Sums) -> list[str]:
+    return [show(sums) for _, show in figures]
 
 
 def render_slowest(report: Report) -> Html:
