@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import select
 import signal
 import subprocess
@@ -257,6 +258,24 @@ def test_run_can_be_interrupted_where_a_shell_has_that_ignored() -> None:
         run.send_signal(signal.SIGINT)
         # By itself, or by Python if it comes before there is anything to clean up.
         assert run.wait(LONG_S) in (130, -signal.SIGINT)
+
+
+@pytest.mark.parametrize("said", [b"", pickle.dumps("configuration")[:-3]])
+def test_run_of_a_daemon_that_was_killed_does_nothing(
+    said: bytes, tmp_path: Path
+) -> None:
+    """Before it had said what to do; that is no fault of the program to report."""
+    done = subprocess.run(
+        [sys.executable, "-m", "wheelferry.cli.job", "pull"],
+        input=said,
+        capture_output=True,
+        timeout=LONG_S,
+        check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert list(tmp_path.glob("wheelferry-crash*")) == []
 
 
 def _catches(status: str, number: int) -> bool:

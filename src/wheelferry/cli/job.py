@@ -58,7 +58,10 @@ def job(process: Process, task: str, project: Path | None) -> int:
     """Run a task with the configuration on stdin."""
     import pickle
 
-    config: Config = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - the daemon's
+    try:
+        config: Config = pickle.load(sys.stdin.buffer)  # noqa: S301 - the daemon's
+    except (EOFError, pickle.UnpicklingError):
+        return 0  # killed before it could say it: nobody waits for this
     output = process.output = _JobOutput(
         task,
         form=Form.LINES,
