@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.state.model import FLOOR, Model
+from tests.state.model import FLOOR, LOW, Model
 from tests.state.turn import Turn
 from tests.state.wares import PACKS, WARES
 from tests.state.world import Run
@@ -46,12 +46,13 @@ def _alone_gc(model: Model, turn: Turn, run: Run) -> Iterator[str]:
         return
     if after.size_bytes > max_bytes:
         yield f"{after.size_bytes} bytes are over the budget of {max_bytes}"
-    victims = run.plan.victims
-    if after.size_bytes >= FLOOR * max_bytes or not victims:
-        return
-    is_only_size = all(victim.why is Why.SIZE for victim in victims)
-    if is_only_size and after.size_bytes + victims[-1].size_bytes <= max_bytes:
-        yield f"{after.size_bytes} bytes are far below the budget of {max_bytes}"
+    for victim in run.plan.victims:
+        with_it_bytes = after.size_bytes + victim.size_bytes
+        is_little = after.size_bytes < max_bytes * FLOOR
+        fits = with_it_bytes <= max_bytes * (1 if is_little else LOW)
+        if victim.why is Why.SIZE and fits:
+            label = PACKS[victim.digest].label
+            yield f"{label} is gone, and would fit: {with_it_bytes} bytes of {max_bytes}"
 
 
 def _alone_rm(model: Model, turn: Turn, run: Run) -> Iterator[str]:

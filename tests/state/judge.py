@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from tests.state.alone import ALONE
-from tests.state.model import DAY_S, FLOOR, Model
+from tests.state.model import DAY_S, FLOOR, LOW, Model
 from tests.state.runner import Runner, find_archive
 from tests.state.turn import Turn, restored
 from tests.state.wares import PACKS, WARES, Ware
@@ -143,19 +143,37 @@ def _find_fault(model: Model, turn: Turn, plan: GcPlan, victim: Victim) -> str |
         if turn.before.written_s.get(digest, 0) > turn.ended_s - budget.grace_s:
             return "it is young"
     elif victim.why is Why.SIZE:
-        return _find_older(model, turn, plan, low_s)
+        return _find_older(model, turn, plan, victim, low_s)
     return None
 
 
-def _find_older(model: Model, turn: Turn, plan: GcPlan, low_s: int) -> str | None:
-    assert plan.budget.max_bytes is not None
-    taken = {victim.digest for victim in plan.victims}
-    left_bytes = plan.content.object_bytes - plan.victim_bytes
-    for pack in plan.content.packs:
-        is_older = model.needed_until(turn, pack.digest) < low_s
-        would_do = left_bytes - pack.size_bytes >= plan.budget.max_bytes * FLOOR
-        if is_older and would_do and not pack.is_missing and pack.digest not in taken:
-            return f"{pack.subject} was needed less recently, and stays"
+def _find_older(
+    model: Model, turn: Turn, plan: GcPlan, victim: Victim, low_s: int
+) -> str | None:
+    """Return what stays though it might have gone instead of a victim."""
+    max_bytes = plan.budget.max_bytes
+    assert max_bytes is not None
+    taken = {v.digest for v in plan.victims}
+    back = {item.digest: item.size_bytes for item in plan.content.trash}
+    sizes = {
+        pack.digest: back.get(pack.digest, 0) if pack.is_missing else pack.size_bytes
+        for pack in plan.content.packs
+        if pack.digest not in taken
+    }
+    orphans = [o for o in plan.content.orphans if o.digest not in taken]
+    left_bytes = sum(sizes.values()) + sum(orphan.size_bytes for orphan in orphans)
+    for digest, size_bytes in sizes.items():
+        if not size_bytes or model.needed_until(turn, digest) >= low_s:
+            continue
+        if size_bytes > victim.size_bytes:  # it may have been too much
+            is_wrong = size_bytes < max_bytes * (LOW - FLOOR) - 1
+        elif size_bytes < victim.size_bytes:  # the victim may not fit in its place
+            instead_bytes = left_bytes - size_bytes + victim.size_bytes
+            is_wrong = instead_bytes <= max_bytes * LOW
+        else:
+            is_wrong = True
+        if is_wrong:
+            return f"{PACKS[digest].label} was needed less recently, and stays"
     return None
 
 

@@ -16,8 +16,11 @@ from wheelferry.store.record import Digest
 
 DAY_S = 24 * 3600
 
+LOW = 0.9
+"""The part of its budget that a removal leaves of a store, ..."""
+
 FLOOR = 0.8
-"""The part of its budget that a removal leaves of a store, if it can be helped."""
+"""... and at least, if it can be helped."""
 
 TICK_S = 0.01
 """Two uses of a ware that are less apart than that may have one time."""

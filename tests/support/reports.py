@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 from typing import Any, Final
 
 from wheelferry.ops.figures import Day, PackageSums, RunnerFigures, Sums
-from wheelferry.ops.gc_plan import Budget, Content, Pack, plan_gc
+from wheelferry.ops.gc_facts import Content, Pack
+from wheelferry.ops.gc_plan import Budget, plan_gc
 from wheelferry.ops.report_plan import Place, Report, plan_report
 from wheelferry.store.record import Digest
 from wheelferry.store.view_rows import Totals

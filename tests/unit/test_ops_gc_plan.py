@@ -6,19 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wheelferry.ops.gc_plan import (
-    FLOOR,
-    FUTURE_S,
-    SUPERSEDED_S,
-    Budget,
-    Content,
-    Orphan,
-    Pack,
-    Why,
-    find_superseded,
-    is_expired,
-    plan_gc,
-)
+from wheelferry.ops.gc_facts import Content, Orphan, Pack
+from wheelferry.ops.gc_fit import MOST, SPARE
+from wheelferry.ops.gc_plan import SUPERSEDED_S, Budget, GcPlan, Victim, Why, plan_gc
+from wheelferry.ops.gc_superseded import find_superseded
+from wheelferry.ops.gc_trash import FUTURE_S, is_expired
 from wheelferry.store.record import Digest
 from wheelferry.store.upkeep import Trashed
 
@@ -262,24 +254,197 @@ def test_a_grace_ends_and_one_of_the_far_future_never_began(
     assert is_expired(since_s, NOW_S, DAY_S) is expected
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(1, 1 << 20), st.integers(0, 400)), min_size=1, max_size=40
-    ),
-    st.integers(1, 30 << 20),
-)
-def test_size_is_reached_and_no_more_than_that(
-    drawn: list[tuple[int, int]], max_bytes: int
-) -> None:
-    """Under the size always; above eight tenths, unless the last one was that large."""
-    packs = [pack(n, size=s, days=d) for n, (s, d) in enumerate(drawn)]
-    found = content(*packs)
-    plan = plan_gc(found, Budget(max_bytes=max_bytes))
-    left_bytes = found.object_bytes - plan.victim_bytes
+def test_what_fits_again_is_spared_though_it_is_older() -> None:
+    """Many small ones and then a large one make too much room for a small budget."""
+    small = [pack(number, days=90 - number, size=1000) for number in range(60)]
+    large = pack(60, days=2, size=6000)
+    newest = pack(61, days=1, size=400)
+    found = content(*small, large, newest)
 
-    assert left_bytes <= max_bytes
-    assert plan.over_bytes == 0
-    if plan.victims and left_bytes < max_bytes * FLOOR:
-        last = plan.victims[-1]
-        assert left_bytes + last.size_bytes > max_bytes
+    assert gone(found, max_bytes=5000) == [
+        *((number, Why.SIZE) for number in range(56)),
+        (60, Why.SIZE),
+    ]
+
+
+def test_free_space_is_made_with_as_little_as_the_size() -> None:
+    """What fits beside a large one that had to go is spared."""
+    found = content(
+        *(pack(number, days=90 - number, size=GIB // 4) for number in range(4)),
+        pack(4, days=10, size=9 * GIB),
+        free=0,
+    )
+
+    assert gone(found, keep_free_bytes=9 * GIB) == [
+        (0, Why.FREE),
+        (1, Why.FREE),
+        (2, Why.FREE),
+        (3, Why.FREE),
+        (4, Why.FREE),
+    ]
+    assert gone(found, keep_free_bytes=8 * GIB) == [(4, Why.FREE)]
+
+
+def test_only_what_goes_for_want_of_room_is_spared() -> None:
+    """What is forbidden, dead, or too old goes, though it would fit."""
+    packs = [
+        pack(1, days=99, size=10),
+        pack(2, days=31, size=10, formats=OLD),
+        pack(3, days=5, size=10, is_banned=True),
+        pack(4, days=4, size=10),
+        pack(5, days=3, size=900),
+        pack(6, days=2, size=600),
+    ]
+    orphan = Orphan(digest=Digest("f" * 64), size_bytes=10, since_s=NOW_S - 2 * DAY_S)
+    found = replace(content(*packs), orphans=(orphan,))
+
+    assert gone(found, max_bytes=1000, max_age_s=90 * DAY_S) == [
+        (3, Why.BANNED),
+        (int("f" * 64, 16), Why.ORPHAN),
+        (2, Why.SUPERSEDED),
+        (1, Why.AGE),
+        (5, Why.SIZE),
+    ]
+
+
+def test_both_budgets_are_reached_with_what_goes_for_either() -> None:
+    """What goes for the size makes free space; what is hot goes for the size only."""
+    found = content(
+        pack(1, days=9, size=30),
+        pack(2, days=8, size=50),
+        pack(3, days=0.5, size=100),
+        pack(4, days=0.4, size=100),
+        free=0,
+    )
+
+    assert gone(found, max_bytes=279, keep_free_bytes=60) == [
+        (1, Why.SIZE),
+        (2, Why.FREE),
+    ]
+    tight = plan_gc(found, Budget(max_bytes=110, keep_free_bytes=500))
+    assert [int(victim.digest, 16) for victim in tight.victims] == [1, 2, 3]
+    assert (tight.over_bytes, tight.short_bytes) == (0, 320)
+
+
+@st.composite
+def _stores(draw: st.DrawFn) -> Content:
+    """Draw a store of small and large packs, some forbidden, missing, or in the trash."""
+    sizes = st.one_of(st.integers(1, 100), st.integers(1, 5000))
+    packs, trash = [], []
+    for number in range(draw(st.integers(1, 30))):
+        one = pack(
+            number,
+            days=draw(st.integers(0, 60)) / 2,
+            size=draw(sizes),
+            formats=draw(st.sampled_from([NEW, OLD])),
+            is_banned=draw(st.integers(0, 9)) == 0,
+        )
+        if draw(st.integers(0, 9)) == 0:
+            if draw(st.booleans()):
+                trash.append(Trashed(one.digest, NOW_S - 10, one.size_bytes))
+            one = replace(one, size_bytes=0, is_missing=True)
+        packs.append(one)
+    orphans = tuple(
+        Orphan(
+            digest=Digest(f"{1000 + number:064x}"),
+            size_bytes=draw(sizes),
+            since_s=NOW_S - draw(st.integers(0, 2)) * DAY_S,
+        )
+        for number in range(draw(st.integers(0, 2)))
+    )
+    free = draw(st.integers(0, 5000))
+    drawn = content(*packs, free=free, trash=tuple(trash))
+    return replace(drawn, orphans=orphans)
+
+
+_limits = st.one_of(st.none(), st.integers(1, 20_000))
+_budgets = st.builds(
+    Budget,
+    max_bytes=_limits,
+    keep_free_bytes=_limits,
+    max_age_s=st.one_of(st.none(), st.integers(1, 30).map(lambda days: days * DAY_S)),
+)
+
+
+def _carry_out(plan: GcPlan) -> Content:
+    """Return the store after a removal."""
+    found = plan.content
+    back = {item.digest: item.size_bytes for item in plan.wanted}
+    taken = {victim.digest for victim in plan.victims}
+    stays = [item for item in found.trash if item in plan.resting]
+    news = [Trashed(v.digest, NOW_S, v.size_bytes) for v in plan.victims]
+    there = {item.digest for item in stays}
+    return replace(
+        found,
+        packs=tuple(
+            replace(one, size_bytes=back[one.digest], is_missing=False)
+            if one.digest in back
+            else one
+            for one in found.packs
+            if one.digest not in taken
+        ),
+        orphans=tuple(one for one in found.orphans if one.digest not in taken),
+        trash=(*stays, *(one for one in news if one.digest not in there)),
+        free_bytes=found.free_bytes + plan.expired_bytes,
+    )
+
+
+@given(_stores(), _budgets)
+def test_a_second_removal_right_after_finds_nothing_to_do(
+    found: Content, budget: Budget
+) -> None:
+    """Or a fleet would go on removing; what the first says that it leaves is so."""
+    first = plan_gc(found, budget)
+    after = _carry_out(first)
+    second = plan_gc(after, budget)
+
+    assert [(v.subject, v.why) for v in second.victims] == []
+    assert second.wanted == ()
+    assert (second.over_bytes, second.short_bytes) == (
+        first.over_bytes,
+        first.short_bytes,
+    )
+
+
+@given(_stores(), _budgets)
+def test_a_budget_is_kept_and_nothing_goes_that_fits(
+    found: Content, budget: Budget
+) -> None:
+    """To within a tenth; or, where too much would go, to the budget itself."""
+    plan = plan_gc(found, budget)
+    after = _carry_out(plan)
+    left_bytes = after.object_bytes
+    room_bytes = after.free_bytes + after.trash_bytes
+    max_bytes, keep_bytes = budget.max_bytes, budget.keep_free_bytes
+    due = (Why.BANNED, Why.ORPHAN, Why.SUPERSEDED, Why.AGE)
+    hot_s = NOW_S - budget.grace_s
+
+    if max_bytes is not None:
+        assert plan.over_bytes == max(0, left_bytes - max_bytes)
+        is_all = all(one.is_missing for one in after.packs)
+        assert left_bytes <= max_bytes or is_all
+    if keep_bytes is not None:
+        assert plan.short_bytes == max(0, keep_bytes - room_bytes)
+        is_all = all(p.is_missing or p.needed_s > hot_s for p in after.packs)
+        assert room_bytes >= keep_bytes or is_all
+    for victim in plan.victims:
+        assert victim.why in due or _is_needed(victim, plan, left_bytes, room_bytes)
     assert len({victim.digest for victim in plan.victims}) == len(plan.victims)
+
+
+def _is_needed(victim: Victim, plan: GcPlan, left_bytes: int, room_bytes: int) -> bool:
+    """Return whether a budget would be missed without a victim, or its reserve."""
+    max_bytes, keep_bytes = plan.budget.max_bytes, plan.budget.keep_free_bytes
+    is_for_size = is_for_room = False
+    if max_bytes is not None:
+        reserve_bytes = int(max_bytes * SPARE)
+        if left_bytes < max_bytes - int(max_bytes * MOST):
+            reserve_bytes = 0
+        is_for_size = left_bytes + victim.size_bytes > max_bytes - reserve_bytes
+    if keep_bytes is not None:
+        reserve_bytes = int(keep_bytes * SPARE)
+        if room_bytes > keep_bytes + int(keep_bytes * MOST):
+            reserve_bytes = 0
+        is_for_room = room_bytes - victim.size_bytes < keep_bytes + reserve_bytes
+    is_hot = victim.needed_s > plan.content.now_s - plan.budget.grace_s
+    return is_for_size or (is_for_room and not is_hot)

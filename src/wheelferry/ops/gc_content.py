@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from wheelferry.errors import CacheError, StoreFull, StoreReadOnly
-from wheelferry.ops.gc_plan import Content, Orphan, Pack
+from wheelferry.ops.gc_facts import Content, Orphan, Pack
 from wheelferry.ops.tiers import Tiers, find_bans
 from wheelferry.ops.usage import read_uses
 from wheelferry.store.record import Digest

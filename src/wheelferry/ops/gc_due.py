@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from wheelferry.ops.gc_content import find_banned
-from wheelferry.ops.gc_plan import Budget, GcPlan, is_expired
+from wheelferry.ops.gc_plan import Budget, GcPlan
+from wheelferry.ops.gc_trash import is_expired
 from wheelferry.ops.local import local_disk
 from wheelferry.ops.room import ask_time
 from wheelferry.ops.tiers import COLLECTED, Tiers

@@ -7,30 +7,22 @@ in the trash counts as free space that comes with the end of its grace.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
 from typing import Final
 
-from wheelferry.store.record import Digest, SegmentId
+from wheelferry.ops.gc_facts import Content, Orphan, Pack
+from wheelferry.ops.gc_fit import Aim, choose_misfits, find_aim
+from wheelferry.ops.gc_superseded import find_superseded
+from wheelferry.ops.gc_trash import is_expired, sort_trash
+from wheelferry.store.record import Digest
 from wheelferry.store.upkeep import Trashed
 
 SUPERSEDED_S: Final = 30 * 24 * 3600
 """How long nobody needs a pack of a format that has a newer one, before it goes."""
 
-FUTURE_S: Final = 24 * 3600
-"""A time in the trash that is so much later than now is none: a clock was wrong."""
-
-LOW: Final = 0.9
-"""A store that is over its size is emptied to this part of it, so that not each promotion
-makes it over again."""
-
-FLOOR: Final = 0.8
-"""Nothing goes that would leave less than this part of the size, if it can be helped."""
-
-HEADROOM: Final = 1.1
-"""The same for free space: so many times of what is to be kept free is made."""
-
 
 class Why(StrEnum):
-    """Why an object goes."""
+    """Why an object goes: those for want of room last, the others in this order."""
 
     BANNED = "banned"
     ORPHAN = "orphan"
@@ -38,6 +30,9 @@ class Why(StrEnum):
     AGE = "age"
     SIZE = "size"
     FREE = "free"
+
+
+_ORDER: Final = tuple(Why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,69 +55,6 @@ class Budget:
     def is_unlimited(self) -> bool:
         """Whether there is no limit at all."""
         return (self.max_bytes, self.max_age_s, self.keep_free_bytes) == (None,) * 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pack:
-    """A pack that records name.
-
-    Attributes:
-        digest: Of the pack.
-        size_bytes: Of the object; 0 if it is missing.
-        is_missing: Whether there is no such object.
-        is_banned: Whether an admin has forbidden what it is.
-        needed_s: When a runner last needed it, or put it there.
-        subject: What it is, for people.
-        format_ids: Of its records.
-    """
-
-    digest: Digest
-    size_bytes: int
-    needed_s: int
-    subject: str
-    format_ids: frozenset[str]
-    is_missing: bool = False
-    is_banned: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orphan:
-    """An object that no record names, and when it was written."""
-
-    digest: Digest
-    size_bytes: int
-    since_s: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """A store.
-
-    Attributes:
-        packs: What records name.
-        orphans: What none names.
-        trash: What was taken away, the oldest first.
-        free_bytes: Room on the share.
-        now_s: When all of this was so.
-        is_whole: Whether all of the catalog could be read; if not, an orphan may be none,
-            and what is in the trash may be named.
-        segments: Those of the catalog that all of this is judged by.  Records of others,
-            which come meanwhile, are not for this removal to kill.
-    """
-
-    packs: tuple[Pack, ...]
-    orphans: tuple[Orphan, ...]
-    trash: tuple[Trashed, ...]
-    free_bytes: int
-    now_s: int
-    is_whole: bool = True
-    segments: frozenset[SegmentId] = frozenset()
-
-    @property
-    def object_bytes(self) -> int:
-        """Size of all objects."""
-        named = sum(pack.size_bytes for pack in self.packs)
-        return named + sum(orphan.size_bytes for orphan in self.orphans)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,194 +126,111 @@ def plan_gc(content: Content, budget: Budget) -> GcPlan:
     What an admin has forbidden goes first: a promoter that did not know has put it back.
     Then what is dead: orphans, and packs of superseded formats that nobody needs.
     Then what nobody has needed for too long; then, for the size and the free space, what
-    was needed the longest ago.  For the free space nothing goes that was needed within
-    the grace: others fill the share too, and all of the store might not be enough.
+    was needed the longest ago, but for what fits.  For the free space nothing goes that
+    was needed within the grace: others fill the share too, and all of the store might not
+    be enough.
     """
-    wanted, expired, resting = sort_trash(content, budget.grace_s)
-    choice = _Choice(content, budget, wanted)
-    choice.take_banned()
-    choice.take_dead()
-    choice.take_aged()
-    over_bytes = choice.take_for_size()
-    short_bytes = choice.take_for_room(sum(item.size_bytes for item in wanted))
-    taken = choice.taken()
+    trash = sort_trash(content, budget.grace_s)
+    packs = _find_packs(content, trash.wanted)
+    due = [*_find_orphans(content, budget), *_find_due(packs, content, budget)]
+    due.sort(key=lambda victim: _ORDER.index(victim.why))
+    gone = {victim.digest for victim in due}
+    gone_bytes = sum(victim.size_bytes for victim in due)
+    back_bytes = sum(item.size_bytes for item in trash.wanted)
+    aims = _find_aims(content, budget, back_bytes=back_bytes, gone_bytes=gone_bytes)
+    rest = (p for p in packs if p.digest not in gone and not p.is_missing)
+    misfits = [_make_victim(pack, why) for pack, why in choose_misfits(rest, aims)]
+    victims = (*due, *misfits)
+    taken = {victim.digest for victim in victims}
+    misfit_bytes = sum(victim.size_bytes for victim in misfits)
     hot_s = content.now_s - budget.grace_s
-    named = [victim for victim in choice.victims if victim.why is not Why.ORPHAN]
+    named = [victim for victim in victims if victim.why is not Why.ORPHAN]
     return GcPlan(
-        victims=tuple(choice.victims),
-        expired=expired,
-        wanted=tuple(item for item in wanted if item.digest not in taken),
-        resting=(*resting, *(item for item in wanted if item.digest in taken)),
+        victims=victims,
+        expired=trash.expired,
+        wanted=tuple(item for item in trash.wanted if item.digest not in taken),
+        resting=(
+            *trash.resting,
+            *(item for item in trash.wanted if item.digest in taken),
+        ),
         content=content,
         budget=budget,
-        over_bytes=over_bytes,
-        short_bytes=short_bytes,
+        over_bytes=_find_missed(aims.get(Why.SIZE), misfit_bytes),
+        short_bytes=_find_missed(aims.get(Why.FREE), misfit_bytes),
         hot=sum(victim.needed_s > hot_s for victim in named),
     )
 
 
-def sort_trash(
-    content: Content, grace_s: float
-) -> tuple[tuple[Trashed, ...], tuple[Trashed, ...], tuple[Trashed, ...]]:
-    """Return what of the trash is wanted again, is to be purged, and stays.
-
-    Wanted: a record names it, and it is missing, and nobody has forbidden it.  Whoever took it away was killed before
-    it could look whether that was right.  While a part of the catalog cannot be read,
-    nothing is purged: a record may be there.
-    """
-    missing = {
-        pack.digest for pack in content.packs if pack.is_missing and not pack.is_banned
-    }
-    wanted: dict[Digest, Trashed] = {}
-    for item in content.trash:  # of several the latest
-        if item.digest in missing:
-            wanted[item.digest] = item
-    back = set(wanted.values())
-    rest = [item for item in content.trash if item not in back]
-    expired = [
-        item
-        for item in rest
-        if content.is_whole and is_expired(item.since_s, content.now_s, grace_s)
-    ]
-    gone = set(expired)
-    resting = tuple(item for item in rest if item not in gone)
-    return tuple(wanted.values()), tuple(expired), resting
-
-
-def is_expired(since_s: int, now_s: int, grace_s: float) -> bool:
-    """Return whether a grace is over; so is one that began in the far future."""
-    return not now_s - grace_s < since_s <= now_s + FUTURE_S
-
-
-def find_superseded(packs: Iterable[Pack]) -> frozenset[str]:
-    """Return the formats of these packs whose family has a newer bucket among them."""
-    formats = {format_id for pack in packs for format_id in pack.format_ids}
-    newest: dict[str, int] = {}
-    for format_id in formats:
-        family, number = _parse_bucket(format_id)
-        newest[family] = max(number, newest.get(family, -1))
-    return frozenset(
-        format_id
-        for format_id in formats
-        if (parsed := _parse_bucket(format_id))[1] < newest[parsed[0]]
-        and parsed[1] >= 0
+def _find_packs(content: Content, wanted: Iterable[Trashed]) -> list[Pack]:
+    """Return packs as they are with what comes back, the least recently needed first."""
+    back = {item.digest: item.size_bytes for item in wanted}
+    packs = (
+        replace(pack, size_bytes=back[pack.digest], is_missing=False)
+        if pack.digest in back
+        else pack
+        for pack in content.packs
     )
+    return sorted(packs, key=lambda pack: (pack.needed_s, pack.digest))
 
 
-def _parse_bucket(format_id: str) -> tuple[str, int]:
-    """Return family and number of a format's bucket; -1 if it has none."""
-    family, _, number = format_id.partition("/")[0].partition("-v")
-    is_number = number.isascii() and number.isdecimal() and len(number) < 10
-    return family, int(number) if is_number else -1
+def _find_orphans(content: Content, budget: Budget) -> Iterable[Victim]:
+    """Yield what no record names, and what no promotion is at any more."""
+    for orphan in content.orphans if content.is_whole else ():
+        if is_expired(orphan.since_s, content.now_s, budget.grace_s):
+            yield _make_victim(orphan, Why.ORPHAN)
 
 
-class _Choice:
-    """Takes one victim after the other; what comes back out of the trash may be one."""
+def _find_due(
+    packs: Collection[Pack], content: Content, budget: Budget
+) -> Iterable[Victim]:
+    """Yield what goes however much room there is.
 
-    def __init__(
-        self, content: Content, budget: Budget, wanted: Iterable[Trashed]
-    ) -> None:
-        self.victims: list[Victim] = []
-        self._content = content
-        self._budget = budget
-        back = {item.digest: item.size_bytes for item in wanted}
-        self._left_bytes = content.object_bytes + sum(back.values())
-        packs = (
-            replace(pack, size_bytes=back[pack.digest], is_missing=False)
-            if pack.digest in back
-            else pack
-            for pack in content.packs
-        )
-        self._packs = sorted(packs, key=lambda p: (p.needed_s, p.digest))
+    What is forbidden also where it is missing: its records have to go.
+    """
+    superseded = find_superseded(packs)
+    superseded_s = content.now_s - SUPERSEDED_S
+    max_age_s = inf if budget.max_age_s is None else budget.max_age_s
+    for pack in packs:
+        is_superseded = pack.format_ids and pack.format_ids <= superseded
+        if pack.is_banned:
+            yield _make_victim(pack, Why.BANNED)
+        elif is_superseded and pack.needed_s < superseded_s:
+            yield _make_victim(pack, Why.SUPERSEDED)
+        elif pack.needed_s < content.now_s - max_age_s:
+            yield _make_victim(pack, Why.AGE)
 
-    def take_banned(self) -> None:
-        """Take what is forbidden, also what is missing: its records have to go."""
-        for pack in self._packs:
-            if pack.is_banned:
-                self._take(pack, Why.BANNED)
 
-    def take_dead(self) -> None:
-        """Take orphans, and packs of superseded formats."""
-        now_s, grace_s = self._content.now_s, self._budget.grace_s
-        for orphan in self._content.orphans if self._content.is_whole else ():
-            if is_expired(orphan.since_s, now_s, grace_s):
-                self._left_bytes -= orphan.size_bytes
-                self.victims.append(
-                    Victim(
-                        digest=orphan.digest,
-                        size_bytes=orphan.size_bytes,
-                        needed_s=orphan.since_s,
-                        subject="",
-                        why=Why.ORPHAN,
-                    )
-                )
-        superseded = find_superseded(self._packs)
-        for pack in self._untaken():
-            is_old = pack.format_ids and pack.format_ids <= superseded
-            if is_old and pack.needed_s < now_s - SUPERSEDED_S:
-                self._take(pack, Why.SUPERSEDED)
+def _find_aims(
+    content: Content, budget: Budget, *, back_bytes: int, gone_bytes: int
+) -> dict[Why, Aim]:
+    """Return how much more is to go, by budget.
 
-    def take_aged(self) -> None:
-        """Take what nobody has needed for longer than it may stay."""
-        if self._budget.max_age_s is None:
-            return
-        for pack in self._untaken():
-            if pack.needed_s < self._content.now_s - self._budget.max_age_s:
-                self._take(pack, Why.AGE)
+    Args:
+        content: The store.
+        budget: What it is to be.
+        back_bytes: What comes back out of the trash.
+        gone_bytes: What goes in any case.
+    """
+    aims: dict[Why, Aim | None] = {}
+    if (max_bytes := budget.max_bytes) is not None:
+        left_bytes = content.object_bytes + back_bytes - gone_bytes
+        aims[Why.SIZE] = find_aim(max_bytes, left_bytes - max_bytes)
+    if (keep_bytes := budget.keep_free_bytes) is not None:
+        room_bytes = content.free_bytes + content.trash_bytes - back_bytes + gone_bytes
+        hot_s = content.now_s - budget.grace_s
+        aims[Why.FREE] = find_aim(keep_bytes, keep_bytes - room_bytes, until_s=hot_s)
+    return {why: aim for why, aim in aims.items() if aim is not None}
 
-    def take_for_size(self) -> int:
-        """Take what is beyond the size; return how much still is."""
-        max_bytes = self._budget.max_bytes
-        if max_bytes is None or self._left_bytes <= max_bytes:
-            return 0
-        for pack in self._untaken():
-            if self._left_bytes <= max_bytes * LOW:
-                break
-            is_over = self._left_bytes > max_bytes
-            leaves_enough = self._left_bytes - pack.size_bytes >= max_bytes * FLOOR
-            if not pack.is_missing and (is_over or leaves_enough):
-                self._take(pack, Why.SIZE)
-        return max(0, self._left_bytes - max_bytes)
 
-    def take_for_room(self, wanted_bytes: int) -> int:
-        """Take what is to be free; return how much is not, after the grace.
+def _find_missed(aim: Aim | None, gone_bytes: int) -> int:
+    return max(0, aim.must_bytes - gone_bytes) if aim else 0
 
-        `wanted_bytes` is what comes back out of the trash.
-        """
-        keep_bytes = self._budget.keep_free_bytes
-        if keep_bytes is None:
-            return 0
-        room_bytes = self._content.free_bytes - wanted_bytes
-        room_bytes += sum(item.size_bytes for item in self._content.trash)
-        room_bytes += sum(victim.size_bytes for victim in self.victims)
-        if room_bytes >= keep_bytes:
-            return 0
-        hot_s = self._content.now_s - self._budget.grace_s
-        for pack in self._untaken():
-            if room_bytes >= keep_bytes * HEADROOM or pack.needed_s > hot_s:
-                break
-            if not pack.is_missing:
-                self._take(pack, Why.FREE)
-                room_bytes += pack.size_bytes
-        return max(0, keep_bytes - room_bytes)
 
-    def _untaken(self) -> Collection[Pack]:
-        """Return what is not taken yet, the least recently needed first."""
-        taken = self.taken()
-        return [pack for pack in self._packs if pack.digest not in taken]
-
-    def taken(self) -> frozenset[Digest]:
-        """Return what goes."""
-        return frozenset(victim.digest for victim in self.victims)
-
-    def _take(self, pack: Pack, why: Why) -> None:
-        self._left_bytes -= pack.size_bytes
-        self.victims.append(
-            Victim(
-                digest=pack.digest,
-                size_bytes=pack.size_bytes,
-                needed_s=pack.needed_s,
-                subject=pack.subject,
-                why=why,
-            )
-        )
+def _make_victim(item: Pack | Orphan, why: Why) -> Victim:
+    return Victim(
+        digest=item.digest,
+        size_bytes=item.size_bytes,
+        needed_s=item.needed_s if isinstance(item, Pack) else item.since_s,
+        subject=item.subject if isinstance(item, Pack) else "",
+        why=why,
+    )

@@ -20,7 +20,8 @@ from wheelferry.ops.figures import (
     day_of,
     summarize,
 )
-from wheelferry.ops.gc_plan import GcPlan, Pack, Why
+from wheelferry.ops.gc_facts import Pack
+from wheelferry.ops.gc_plan import GcPlan, Why
 from wheelferry.store.record import Digest
 from wheelferry.store.view_rows import Totals
 
