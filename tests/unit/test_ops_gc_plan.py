@@ -324,6 +324,8 @@ def test_both_budgets_are_reached_with_what_goes_for_either() -> None:
     tight = plan_gc(found, Budget(max_bytes=110, keep_free_bytes=500))
     assert [int(victim.digest, 16) for victim in tight.victims] == [1, 2, 3]
     assert (tight.over_bytes, tight.short_bytes) == (0, 320)
+    hot = content(pack(1, days=0.5, size=50), pack(2, days=0.4, size=2000), free=0)
+    assert gone(hot, max_bytes=1000, keep_free_bytes=9000) == [(2, Why.SIZE)]
 
 
 @st.composite
