@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from tests.state.mended import judge_alone
 from tests.state.model import FLOOR, LOW, Model
 from tests.state.turn import Turn
 from tests.state.wares import PACKS, WARES
@@ -42,7 +43,7 @@ def _alone_gc(model: Model, turn: Turn, run: Run) -> Iterator[str]:
     max_bytes, after = run.argument.max_bytes, turn.after
     if left := after.named & after.trashed - after.written_s.keys():
         yield f"{[PACKS[digest].label for digest in left]} stay in the trash"
-    if max_bytes is None or run.report.recovered:
+    if max_bytes is None or run.report.recovered or turn.before.broken:
         return
     if after.size_bytes > max_bytes:
         yield f"{after.size_bytes} bytes are over the budget of {max_bytes}"
@@ -74,6 +75,13 @@ def _alone_allow(model: Model, turn: Turn, run: Run) -> Iterator[str]:
         yield f"{run.argument} is still forbidden"
 
 
+def _alone_compact(model: Model, turn: Turn, run: Run) -> Iterator[str]:
+    """A catalog that could not be merged, though all of it is whole."""
+    del model
+    if run.report is None and not turn.before.broken:
+        yield f"{run.plan}"
+
+
 def _nothing(model: Model, turn: Turn, run: Run) -> Iterator[str]:
     del model, turn, run
     yield from ()
@@ -85,6 +93,7 @@ ALONE: dict[str, Callable[[Model, Turn, Run], Iterator[str]]] = {
     "gc": _alone_gc,
     "rm": _alone_rm,
     "allow": _alone_allow,
-    "compact": _nothing,
+    "compact": _alone_compact,
     "trim": _nothing,
+    "verify": judge_alone,
 }

@@ -52,14 +52,17 @@ class Spoil(NamedTuple):
     how: str
 
 
+class Tear(NamedTuple):
+    """The server loses a part of a segment, or has other bytes in it."""
+
+    which: int
+    how: str
+
+
 class Forget(NamedTuple):
     """A runner loses its view."""
 
     runner: int
-
-
-class Verify(NamedTuple):
-    """All of the store is verified."""
 
 
 class Command(NamedTuple):
@@ -94,15 +97,17 @@ class AtOnce(NamedTuple):
         order: Who moves, step by step: a low byte has the last one go on.
         tick_s: How much time passes now and then.
         jobs: What jobs have installed just before.
+        damage: What the server has damaged just before.
     """
 
     commands: list[Command]
     order: bytes = b""
     tick_s: int = 0
     jobs: Sequence[Jobs] = ()
+    damage: Sequence[Spoil | Tear] = ()
 
 
-Event: TypeAlias = Jobs | Edit | Clean | Wait | Spoil | Forget | Verify | AtOnce
+Event: TypeAlias = Jobs | Edit | Clean | Wait | Spoil | Tear | Forget | AtOnce
 
 _runners = st.integers(0, RUNNERS - 1)
 _numbers = st.integers(0, 15)
@@ -120,14 +125,15 @@ _ARGUMENTS: dict[str, st.SearchStrategy[object]] = {
     "rm": st.sampled_from(BANS),
     "allow": st.sampled_from(BANS),
     "trim": st.sampled_from([0.3, 0.7]),
+    "verify": st.booleans(),
 }
 
 _VERBS = [
     *["promote"] * 5,
     *["pull"] * 7,
     *["gc"] * 4,
-    *["compact"] * 3,
-    *["rm", "allow", "trim"],
+    *["compact"] * 4,
+    *["rm", "allow", "trim", "verify"],
 ]
 
 
@@ -188,14 +194,38 @@ def _meetings(draw: st.DrawFn) -> AtOnce:
     return AtOnce(commands, draw(_orders), draw(_ticks), jobs)
 
 
+_spoils = st.builds(
+    Spoil, _numbers, st.sampled_from(["forged", "flipped", "short", "lost"])
+)
+_tears = st.builds(Tear, _numbers, st.sampled_from(["flipped", "short"]))
+
+
+@st.composite
+def _mendings(draw: st.DrawFn) -> AtOnce:
+    """Draw a mending of fresh damage, alone or beside whoever has what is damaged."""
+    kinds = draw(
+        st.lists(st.sampled_from([_spoils] * 3 + [_tears]), min_size=1, max_size=2)
+    )
+    commands = [draw(_mortal(Command("verify", draw(_runners), argument=True)))]
+    jobs = []
+    if draw(st.booleans()):
+        some = draw(st.lists(_wares, min_size=1, max_size=6))
+        promotion = Command("promote", draw(_runners), draw(st.booleans()))
+        jobs = [Jobs(promotion.runner, some)]
+        commands.insert(0, draw(_mortal(promotion)))
+    if draw(st.booleans()):
+        commands.append(draw(_commands()))
+    damage: list[Spoil | Tear] = [draw(kind) for kind in kinds]
+    return AtOnce(commands, draw(_orders), draw(_ticks), jobs, damage)
+
+
 _waits = st.builds(Wait, st.sampled_from([1, 2, 12, 30, 30, 8 * 24, 35 * 24]))
 _accidents = st.one_of(
-    st.builds(Spoil, _numbers, st.sampled_from(["forged", "short", "lost"])),
-    st.builds(Spoil, _numbers, st.sampled_from(["forged", "short", "lost"])),
+    _spoils,
+    _spoils,
     st.builds(Forget, _runners),
     st.builds(Edit, _runners, _numbers),
     st.builds(Clean, _runners, _wares),
-    st.just(Verify()),
 )
 
 events: st.SearchStrategy[Event] = st.sampled_from(
@@ -204,6 +234,7 @@ events: st.SearchStrategy[Event] = st.sampled_from(
     + [_promotions()] * 3
     + [_together] * 4
     + [_meetings()] * 5
+    + [_mendings()] * 3
     + [_waits] * 3
     + [_accidents] * 4
 ).flatmap(lambda some: some)

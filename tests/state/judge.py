@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from tests.state.alone import ALONE
+from tests.state.mended import judge_mending, might_be_lost
 from tests.state.model import DAY_S, FLOOR, LOW, Model
 from tests.state.runner import Runner, find_archive
 from tests.state.turn import Turn, restored
@@ -32,6 +33,7 @@ def judge(model: Model, turn: Turn) -> list[str]:
         _chosen,
         _caches,
         _segments,
+        judge_mending,
     )
     found = [text for check in checks for text in check(model, turn)]
     if run := turn.alone:
@@ -61,6 +63,7 @@ def _forgotten(model: Model, turn: Turn) -> Iterator[str]:
     """What went out of the catalog, and was not to go."""
     for ware in turn.before.living - turn.after.living:
         is_due = ware.pack in turn.victims or ware.pack in model.doomed
+        is_due |= might_be_lost(turn, ware)
         if not is_due and not turn.takes(ware):
             yield f"{ware.label} is not in the catalog any more"
 
@@ -73,8 +76,10 @@ def _buried(model: Model, turn: Turn) -> Iterator[str]:
     judged = {s for run in turn.of("gc") if run.plan for s in run.plan.content.segments}
     for segment, numbers in turn.after.buried.items():
         is_new = numbers - turn.before.buried.get(segment, frozenset())
-        is_copy = segment in turn.after.replaced
-        if is_new and segment not in judged and not is_copy:
+        if not is_new or segment in judged or segment in turn.after.replaced:
+            continue
+        wares = turn.after.records.get(segment) or turn.before.records[segment]
+        if not all(might_be_lost(turn, wares[number]) for number in is_new):
             yield f"records of {segment[:12]} are dead, which no removal has judged"
 
 
@@ -95,9 +100,9 @@ def _taken_away(model: Model, turn: Turn) -> Iterator[str]:
     """Objects that no removal has chosen, or that are not in the trash."""
     del model
     for digest in turn.before.written_s.keys() - turn.after.written_s.keys():
-        if turn.takes(PACKS[digest]):
-            continue
-        if digest not in turn.victims or digest not in turn.after.trashed:
+        is_removed = digest in turn.victims and digest in turn.after.trashed
+        is_mended = might_be_lost(turn, PACKS[digest])
+        if not (turn.takes(PACKS[digest]) or is_removed or is_mended):
             yield f"the pack of {PACKS[digest].label} is gone"
 
 
@@ -110,6 +115,8 @@ def _purged(model: Model, turn: Turn) -> Iterator[str]:
     for digest, since_s in turn.before.trash - turn.after.trash:
         if digest in there or turn.takes(PACKS[digest]):
             continue
+        if digest in turn.before.rotten and might_be_lost(turn, PACKS[digest]):
+            continue  # brought back, and then set aside
         is_over = graces and since_s <= turn.ended_s - min(graces)
         if not is_over or digest in always_named:
             yield f"the pack of {PACKS[digest].label} was purged"
@@ -187,7 +194,7 @@ def _caches(model: Model, turn: Turn) -> Iterator[str]:
         gone = turn.had[runner.name].keys() - turn.has[runner.name].keys()
         if gone and not any(other.runner is runner for other in turn.of("trim")):
             yield f"{runner.name} has lost {[ware.label for ware in gone]}"
-        in_store = turn.before.living | turn.after.living
+        in_store = turn.before.living | turn.after.living | turn.before.hazy
         for ware in restored(turn, runner):
             if turn.forbids(ware):
                 yield f"{runner.name} has got {ware.label}, which is forbidden"

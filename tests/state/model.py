@@ -36,7 +36,8 @@ class Model:
         doomed: Packs that were to be removed: copies of their records, made by a merge
             meanwhile, may have stayed, and go later.
         removed: When wares were removed from the store the last time, at the earliest,
-            by this machine's clock.
+            by this machine's clock; also of those that came again, since a removal is
+            remembered for whoever has not used them since.
         learnt: When a runner had learnt of that, at the latest, and will not forget it.
         touched: When a runner has read a ware the last time, for a promotion that died.
         noted: Packs that a runner has missed.
@@ -44,6 +45,7 @@ class Model:
             server's clock.
         wanted_s: The same, at the latest.
         said_s: When each runner has said something, at the latest.
+        lost: What was in the catalog, and went though nobody removed it.
         trimmed: What a trim has, or may have, removed from a runner's cache.
         is_disturbed: Whether a command was killed since the last removal that was not.
     """
@@ -57,12 +59,13 @@ class Model:
     needed_s: dict[Digest, int] = field(default_factory=dict)
     wanted_s: dict[Digest, int] = field(default_factory=dict)
     said_s: dict[str, int] = field(default_factory=dict)
+    lost: set[Ware] = field(default_factory=set)
     trimmed: dict[str, set[Ware]] = field(default_factory=dict)
     is_disturbed: bool = False
 
     def was_evicted(self, shelf: Shelf, runner: Runner, ware: Ware) -> bool:
         """Return whether a runner knows that a ware is gone, and has not used it since."""
-        if ware not in self.removed:
+        if ware in shelf.living or ware not in self.removed:
             return False
         knows = ware in shelf.dead or (runner.name, ware) in self.learnt
         last = max(runner.used_s[ware], self.touched.get((runner.name, ware), 0.0))
@@ -70,6 +73,8 @@ class Model:
 
     def must_promote(self, shelf: Shelf, runner: Runner, ware: Ware) -> bool:
         """Return whether nothing keeps a runner from promoting a ware it has."""
+        if ware in shelf.hazy:  # the runner may have read of it
+            return False
         if ware in shelf.living or ware not in self.removed:
             return True
         learnt = self.learnt.get((runner.name, ware))
@@ -86,7 +91,7 @@ class Model:
         if any(turn.of("promote", "pull")):
             return turn.ended_s
         shelf = turn.before
-        known = (shelf.promoted_s, shelf.written_s, self.wanted_s)
+        known = (shelf.claimed_s, shelf.written_s, self.wanted_s)
         return max(times.get(pack, 0) for times in known)
 
     def forget_view(self, runner: Runner) -> None:
@@ -115,7 +120,7 @@ class Model:
             _sync(turn, run.runner)
 
     def _note_removals(self, turn: Turn) -> None:
-        gone = turn.before.living - turn.after.living
+        gone = {ware for _, ware in turn.after.removals - turn.before.removals}
         for ware in gone:
             self.removed[ware] = turn.began
         for ware in turn.after.dead:
@@ -123,8 +128,8 @@ class Model:
         if any(turn.of("gc", "rm")):  # it may have come, and gone again
             for run in turn.of("promote"):
                 gone |= run.runner.downloads.keys() & self.removed.keys()
-        for ware in turn.after.living:
-            self.removed.pop(ware, None)
+        self.lost |= turn.before.living - turn.after.living - gone
+        self.lost -= turn.after.living | gone
         self._note_knowledge(turn, gone)
 
     def _note_knowledge(self, turn: Turn, gone: Collection[Ware]) -> None:
@@ -137,7 +142,8 @@ class Model:
         always_dead = (turn.before.dead & turn.after.dead).difference(gone)
         for run in turn.runs:
             name = run.runner.name
-            if run.verb != "trim" and not run.has_died:
+            is_reader = run.verb != "trim" and (run.verb != "verify" or run.argument)
+            if is_reader and not run.has_died:
                 for ware in always_dead:
                     self.learnt.setdefault((name, ware), now)
             if run.verb == "promote" and run.has_died:

@@ -22,6 +22,7 @@ def count(model: Model, turn: Turn) -> Iterator[str]:
     yield from ("segments removed" for _ in removed)
     healed = (before.damaged - after.damaged) & after.written_s.keys()
     yield from ("healed" for _ in healed)
+    yield from ("came back" for _ in after.living & model.lost)
     for run in turn.runs:
         yield f"{run.verb} that died" if run.has_died else run.verb
         yield from ("restored" for _ in restored(turn, run.runner))
@@ -43,5 +44,9 @@ def _count_report(run: Run) -> Iterator[str]:
         yield from ("segments merged" for _ in range(run.report.merged))
     elif run.verb == "trim":
         yield from ("trimmed" for _ in run.report.removed)
+    elif run.verb == "verify":
+        yield from ("packs set aside" for _ in range(run.report.objects))
+        yield from ("segments set aside" for _ in range(run.report.segments))
+        yield from ("records buried as lost" for _ in range(run.report.records))
     elif run.verb == "pull":
         yield from ("missed" for _ in run.report.failed)

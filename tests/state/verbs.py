@@ -7,6 +7,7 @@ from tests.state.runner import Runner
 from tests.state.wares import FORMATS
 from tests.state.world import Run
 from tests.support.trimming import nobody, size_of
+from wheelferry.errors import ObjectCorrupt
 from wheelferry.ops.compact import compact
 from wheelferry.ops.gc import apply_gc, find_content, plan_gc
 from wheelferry.ops.gc_plan import Budget
@@ -16,6 +17,8 @@ from wheelferry.ops.rm import allow, remove
 from wheelferry.ops.rules import Rules
 from wheelferry.ops.tiers import Tiers
 from wheelferry.ops.trim import Place, apply_trim, read_plan
+from wheelferry.ops.verify import verify_store
+from wheelferry.ops.verify_fix import fix_store
 from wheelferry.store.compaction import SegmentFacts
 from wheelferry.store.record import SegmentId
 from wheelferry.store.tombstones import Ban
@@ -65,7 +68,10 @@ def _merge(runner: Runner, at_least: int) -> Run:
         return free if len(free) >= at_least else []
 
     def act(tiers: Tiers, run: Run) -> None:
-        run.report = compact(tiers, plan=plan)
+        try:
+            run.report = compact(tiers, plan=plan)
+        except ObjectCorrupt as exc:  # the daemon says so, and goes on
+            run.plan = exc
 
     return Run("compact", runner, act, argument=at_least)
 
@@ -107,6 +113,18 @@ def _trim(runner: Runner, part: float) -> Run:
     return Run("trim", runner, act, argument=part)
 
 
+def _verify(runner: Runner, is_mending: bool) -> Run:
+    """Return a verification of all of the store, and maybe what follows from it."""
+
+    def act(tiers: Tiers, run: Run) -> None:
+        run.plan = verify_store(tiers.store, tiers.emit)
+        if is_mending:
+            run.report = fix_store(tiers, run.plan)
+            _expect_end(run)
+
+    return Run("verify", runner, act, argument=is_mending)
+
+
 def _expect_end(run: Run) -> None:
     assert run.report.stopped_by is None, run.report.stopped_by
 
@@ -119,5 +137,6 @@ MAKE: Mapping[str, Callable[[Runner, Any], Run]] = {
     "rm": _forbid,
     "allow": _permit,
     "trim": _trim,
+    "verify": _verify,
 }
 """By verb; each is given what its command is told."""

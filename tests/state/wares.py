@@ -29,7 +29,7 @@ OLD = "wheels-v6/map"
 """A format that has a newer one."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Ware:
     """An entry, and what it is in the store.
 
@@ -49,6 +49,9 @@ class Ware:
     def name(self) -> str:
         """The package's."""
         return self.planned.info.name
+
+    def __repr__(self) -> str:
+        return self.label
 
     def _repr_pretty_(self, printer: Any, cycle: object) -> None:
         """Be short in what hypothesis prints."""
