@@ -45,11 +45,15 @@ class Wait(NamedTuple):
 class Spoil(NamedTuple):
     """The server loses an object, or a part of it, or has other bytes in it.
 
-    `which` counts round.
+    Attributes:
+        which: Counts round.
+        how: Whether it is lost, or in which way it is damaged.
+        among: One of the packs of these, if the store has any.
     """
 
     which: int
     how: str
+    among: Sequence[Ware] = ()
 
 
 class Tear(NamedTuple):
@@ -98,6 +102,7 @@ class AtOnce(NamedTuple):
         tick_s: How much time passes now and then.
         jobs: What jobs have installed just before.
         damage: What the server has damaged just before.
+        then: What runs right after it, one by one.
     """
 
     commands: list[Command]
@@ -105,6 +110,7 @@ class AtOnce(NamedTuple):
     tick_s: int = 0
     jobs: Sequence[Jobs] = ()
     damage: Sequence[Spoil | Tear] = ()
+    then: Sequence[Command] = ()
 
 
 Event: TypeAlias = Jobs | Edit | Clean | Wait | Spoil | Tear | Forget | AtOnce
@@ -156,8 +162,15 @@ _jobs = st.builds(Jobs, _runners, st.lists(_wares, min_size=1, max_size=5))
 _orders = st.binary(min_size=48, max_size=48)
 _ticks = st.sampled_from([0, 0, 200, 1200])
 _alone = _commands().map(lambda command: AtOnce([command]))
+_nothing = st.just(())
 _together = st.builds(
-    AtOnce, st.lists(_commands(), min_size=2, max_size=3), _orders, _ticks, st.just(())
+    AtOnce,
+    st.lists(_commands(), min_size=2, max_size=3),
+    _orders,
+    _ticks,
+    jobs=_nothing,
+    damage=_nothing,
+    then=_nothing,
 )
 
 
@@ -187,15 +200,23 @@ def _meetings(draw: st.DrawFn) -> AtOnce:
         wares = [ware for ware in DRAWN if ware.name == removal.argument.name]
     some = draw(st.lists(st.sampled_from(wares), min_size=1, max_size=4))
     promotion = Command("promote", draw(_runners), draw(st.booleans()))
+    then = [Command("verify", draw(_runners), argument=True)]
+    if draw(st.integers(0, 3)):
+        then = []
+    else:
+        removal = draw(_mortal(removal))
     commands = [promotion, removal]
     if draw(st.booleans()):
         commands.append(draw(_commands()))
     jobs = [Jobs(promotion.runner, some)]
-    return AtOnce(commands, draw(_orders), draw(_ticks), jobs)
+    return AtOnce(commands, draw(_orders), draw(_ticks), jobs, then=then)
 
 
 _spoils = st.builds(
-    Spoil, _numbers, st.sampled_from(["forged", "flipped", "short", "lost"])
+    Spoil,
+    _numbers,
+    st.sampled_from(["forged", "flipped", "short", "lost"]),
+    among=_nothing,
 )
 _tears = st.builds(Tear, _numbers, st.sampled_from(["flipped", "short"]))
 
@@ -203,19 +224,18 @@ _tears = st.builds(Tear, _numbers, st.sampled_from(["flipped", "short"]))
 @st.composite
 def _mendings(draw: st.DrawFn) -> AtOnce:
     """Draw a mending of fresh damage, alone or beside whoever has what is damaged."""
-    kinds = draw(
-        st.lists(st.sampled_from([_spoils] * 3 + [_tears]), min_size=1, max_size=2)
-    )
+    some = draw(st.lists(st.sampled_from(TWINS), min_size=1, max_size=4))
+    damage: list[Spoil | Tear] = [draw(_spoils)._replace(among=some)]
+    if not draw(st.integers(0, 2)):
+        damage.append(draw(_tears))
     commands = [draw(_mortal(Command("verify", draw(_runners), argument=True)))]
     jobs = []
     if draw(st.booleans()):
-        some = draw(st.lists(_wares, min_size=1, max_size=6))
         promotion = Command("promote", draw(_runners), draw(st.booleans()))
         jobs = [Jobs(promotion.runner, some)]
-        commands.insert(0, draw(_mortal(promotion)))
-    if draw(st.booleans()):
+        commands.insert(0, promotion)
+    if not draw(st.integers(0, 2)):
         commands.append(draw(_commands()))
-    damage: list[Spoil | Tear] = [draw(kind) for kind in kinds]
     return AtOnce(commands, draw(_orders), draw(_ticks), jobs, damage)
 
 

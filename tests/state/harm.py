@@ -14,7 +14,8 @@ from wheelferry.store.record import Digest, SegmentId
 
 def spoil(store: Path, shelf: Shelf, event: Spoil) -> set[Digest]:
     """Damage or lose an object; return which, if there is one."""
-    there = sorted(shelf.written_s)
+    some = {ware.pack for ware in event.among} & shelf.written_s.keys()
+    there = sorted(some or shelf.written_s)
     if not there:
         return set()
     pack = there[event.which % len(there)]

@@ -89,12 +89,8 @@ class StoreLife(RuleBasedStateMachine):
                 runner = self.world.runners[number]
                 runner.forget_view()
                 self.model.forget_view(runner)
-            case AtOnce(commands, order, tick_s, jobs, damage):
-                for number, wares in jobs:
-                    self._do_jobs(number, wares)
-                for harm in damage:
-                    self._harm(harm)
-                self._take_turn(commands, order, tick_s)
+            case AtOnce():
+                self._run_at_once(event)
 
     def teardown(self) -> None:
         """Clean up, and judge what is left."""
@@ -126,6 +122,15 @@ class StoreLife(RuleBasedStateMachine):
         else:
             tear(self.world.store, self.reader.find_simple(), event)
             self.model.lost |= before.living - self.reader.read().living
+
+    def _run_at_once(self, event: AtOnce) -> None:
+        for number, wares in event.jobs:
+            self._do_jobs(number, wares)
+        for harm in event.damage:
+            self._harm(harm)
+        self._take_turn(event.commands, event.order, event.tick_s)
+        for command in event.then:
+            self._take_turn([command])
 
     def _take_turn(
         self, commands: Sequence[Command], order: bytes = b"", tick_s: int = 0

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.state.wares import BANS, BY_IDENTITY, PACKS, Ware
-from tests.support.records import digest_of
+from tests.support.records import digest_of, segment_id_of
 from wheelferry.store.layout import (
     parse_quarantine_name,
     parse_segment_name,
@@ -176,7 +176,7 @@ class Reader:
     def _is_whole(self, segment: SegmentId) -> bool:
         """Return whether a segment has its bytes; what it had is remembered."""
         data = (self._root / "catalog" / f"{segment}.seg").read_bytes()
-        if digest_of(data) != segment:
+        if segment_id_of(data) != segment:
             return False
         if segment not in self._segments:
             self._segments[segment] = decode_segment(data, segment=segment)

@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.state.machine import StoreLife
 
-LIVES = 60
+LIVES = 50
 
 LEAST = {
     "turns": 600,
@@ -28,12 +28,12 @@ LEAST = {
     "recovered": 3,
     "removed for good": 5,
     "segments merged": 60,
-    "segments removed": 40,
+    "segments removed": 100,
     "missed": 3,
     "healed": 2,
     "verify that died": 50,
     "packs set aside": 50,
-    "segments set aside": 20,
+    "segments set aside": 10,
     "records buried as lost": 50,
     "came back": 100,
     "trimmed": 50,
