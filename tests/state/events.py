@@ -100,20 +100,21 @@ class AtOnce(NamedTuple):
         commands: One, or some.
         order: Who moves, step by step: a low byte has the last one go on.
         tick_s: How much time passes now and then.
-        jobs: What jobs have installed just before.
-        damage: What the server has damaged just before.
-        then: What runs right after it, one by one.
     """
 
     commands: list[Command]
     order: bytes = b""
     tick_s: int = 0
-    jobs: Sequence[Jobs] = ()
-    damage: Sequence[Spoil | Tear] = ()
-    then: Sequence[Command] = ()
 
 
 Event: TypeAlias = Jobs | Edit | Clean | Wait | Spoil | Tear | Forget | AtOnce
+
+
+class InOrder(NamedTuple):
+    """What happens right after each other, and might not soon by chance."""
+
+    events: list[Event]
+
 
 _runners = st.integers(0, RUNNERS - 1)
 _numbers = st.integers(0, 15)
@@ -162,24 +163,24 @@ _jobs = st.builds(Jobs, _runners, st.lists(_wares, min_size=1, max_size=5))
 _orders = st.binary(min_size=48, max_size=48)
 _ticks = st.sampled_from([0, 0, 200, 1200])
 _alone = _commands().map(lambda command: AtOnce([command]))
-_nothing = st.just(())
 _together = st.builds(
-    AtOnce,
-    st.lists(_commands(), min_size=2, max_size=3),
-    _orders,
-    _ticks,
-    jobs=_nothing,
-    damage=_nothing,
-    then=_nothing,
+    AtOnce, st.lists(_commands(), min_size=2, max_size=3), _orders, _ticks
 )
+_spoils = st.builds(
+    Spoil,
+    _numbers,
+    st.sampled_from(["forged", "flipped", "short", "lost"]),
+    among=st.just(()),
+)
+_tears = st.builds(Tear, _numbers, st.sampled_from(["flipped", "short"]))
 
 
 @st.composite
-def _promotions(draw: st.DrawFn) -> AtOnce:
+def _promotions(draw: st.DrawFn) -> InOrder:
     """Draw a promotion that has something to promote."""
     jobs = draw(_jobs)
     promotion = Command("promote", jobs.runner, draw(st.booleans()))
-    return AtOnce([draw(_mortal(promotion))], jobs=[jobs])
+    return InOrder([jobs, AtOnce([draw(_mortal(promotion))])])
 
 
 TIGHT = [
@@ -190,8 +191,11 @@ TIGHT = [
 
 
 @st.composite
-def _meetings(draw: st.DrawFn) -> AtOnce:
-    """Draw a removal beside the promotion of what may have the same packs."""
+def _meetings(draw: st.DrawFn) -> InOrder:
+    """Draw a removal beside the promotion of what may have the same packs.
+
+    Now and then it dies of it, and the store is mended before anyone else comes.
+    """
     if draw(st.integers(0, 3)):
         removal = Command("gc", draw(_runners), draw(st.sampled_from(TIGHT)))
         wares = TWINS
@@ -200,43 +204,40 @@ def _meetings(draw: st.DrawFn) -> AtOnce:
         wares = [ware for ware in DRAWN if ware.name == removal.argument.name]
     some = draw(st.lists(st.sampled_from(wares), min_size=1, max_size=4))
     promotion = Command("promote", draw(_runners), draw(st.booleans()))
-    then = [Command("verify", draw(_runners), argument=True)]
-    if draw(st.integers(0, 3)):
-        then = []
-    else:
+    mending: list[Event] = []
+    if not draw(st.integers(0, 3)):
         removal = draw(_mortal(removal))
-    commands = [promotion, removal]
-    if draw(st.booleans()):
-        commands.append(draw(_commands()))
-    jobs = [Jobs(promotion.runner, some)]
-    return AtOnce(commands, draw(_orders), draw(_ticks), jobs, then=then)
-
-
-_spoils = st.builds(
-    Spoil,
-    _numbers,
-    st.sampled_from(["forged", "flipped", "short", "lost"]),
-    among=_nothing,
-)
-_tears = st.builds(Tear, _numbers, st.sampled_from(["flipped", "short"]))
+        mending = [AtOnce([Command("verify", draw(_runners), argument=True)])]
+    meeting = draw(_with_others([promotion, removal]))
+    return InOrder([Jobs(promotion.runner, some), meeting, *mending])
 
 
 @st.composite
-def _mendings(draw: st.DrawFn) -> AtOnce:
-    """Draw a mending of fresh damage, alone or beside whoever has what is damaged."""
+def _mendings(draw: st.DrawFn) -> InOrder:
+    """Draw a mending of fresh damage, alone or beside a promotion of what is damaged.
+
+    Now and then of one that has missed it, and so puts another in its place.
+    """
     some = draw(st.lists(st.sampled_from(TWINS), min_size=1, max_size=4))
-    damage: list[Spoil | Tear] = [draw(_spoils)._replace(among=some)]
-    if not draw(st.integers(0, 2)):
-        damage.append(draw(_tears))
-    commands = [draw(_mortal(Command("verify", draw(_runners), argument=True)))]
-    jobs = []
+    runner = draw(_runners)
+    events: list[Event] = [draw(_spoils)._replace(among=some)]
+    if not draw(st.integers(0, 3)):
+        events.append(draw(_tears))
     if draw(st.booleans()):
-        promotion = Command("promote", draw(_runners), draw(st.booleans()))
-        jobs = [Jobs(promotion.runner, some)]
-        commands.insert(0, promotion)
-    if not draw(st.integers(0, 2)):
-        commands.append(draw(_commands()))
-    return AtOnce(commands, draw(_orders), draw(_ticks), jobs, damage)
+        events += [Clean(runner, ware) for ware in some]
+        events.append(AtOnce([Command("pull", runner, argument=False)]))
+    commands = [draw(_mortal(Command("verify", draw(_runners), argument=True)))]
+    if draw(st.integers(0, 2)):
+        events.append(Jobs(runner, some))
+        commands.insert(0, Command("promote", runner, draw(st.booleans())))
+    return InOrder([*events, draw(_with_others(commands))])
+
+
+@st.composite
+def _with_others(draw: st.DrawFn, commands: list[Command]) -> AtOnce:
+    """Draw what runs beside these, and who moves when."""
+    others = [draw(_commands())] if draw(st.booleans()) else []
+    return AtOnce([*commands, *others], draw(_orders), draw(_ticks))
 
 
 _waits = st.builds(Wait, st.sampled_from([1, 2, 12, 30, 30, 8 * 24, 35 * 24]))
@@ -248,7 +249,7 @@ _accidents = st.one_of(
     st.builds(Clean, _runners, _wares),
 )
 
-events: st.SearchStrategy[Event] = st.sampled_from(
+events: st.SearchStrategy[Event | InOrder] = st.sampled_from(
     [_jobs] * 2
     + [_alone] * 6
     + [_promotions()] * 3

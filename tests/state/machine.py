@@ -18,6 +18,7 @@ from tests.state.events import (
     Edit,
     Event,
     Forget,
+    InOrder,
     Jobs,
     Spoil,
     Tear,
@@ -72,8 +73,12 @@ class StoreLife(RuleBasedStateMachine):
             self._do_jobs(number, some)
 
     @rule(event=events)
-    def happen(self, event: Event) -> None:
+    def happen(self, event: Event | InOrder) -> None:
         """Have something happen, and judge what came of it."""
+        for one in event.events if isinstance(event, InOrder) else [event]:
+            self._happen(one)
+
+    def _happen(self, event: Event) -> None:
         match event:
             case Jobs(number, wares):
                 self._do_jobs(number, wares)
@@ -89,8 +94,8 @@ class StoreLife(RuleBasedStateMachine):
                 runner = self.world.runners[number]
                 runner.forget_view()
                 self.model.forget_view(runner)
-            case AtOnce():
-                self._run_at_once(event)
+            case AtOnce(commands, order, tick_s):
+                self._take_turn(commands, order, tick_s)
 
     def teardown(self) -> None:
         """Clean up, and judge what is left."""
@@ -122,15 +127,6 @@ class StoreLife(RuleBasedStateMachine):
         else:
             tear(self.world.store, self.reader.find_simple(), event)
             self.model.lost |= before.living - self.reader.read().living
-
-    def _run_at_once(self, event: AtOnce) -> None:
-        for number, wares in event.jobs:
-            self._do_jobs(number, wares)
-        for harm in event.damage:
-            self._harm(harm)
-        self._take_turn(event.commands, event.order, event.tick_s)
-        for command in event.then:
-            self._take_turn([command])
 
     def _take_turn(
         self, commands: Sequence[Command], order: bytes = b"", tick_s: int = 0

@@ -32,11 +32,11 @@ LEAST = {
     "missed": 3,
     "healed": 2,
     "verify that died": 50,
-    "packs set aside": 50,
+    "packs set aside": 40,
     "segments set aside": 10,
     "records buried as lost": 50,
     "came back": 100,
-    "trimmed": 50,
+    "trimmed": 40,
     "refused as evicted": 200,
     "refused as forbidden": 100,
 }
