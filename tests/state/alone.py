@@ -45,7 +45,10 @@ def _alone_gc(model: Model, turn: Turn, run: Run) -> Iterator[str]:
         yield f"{[PACKS[digest].label for digest in left]} stay in the trash"
     if max_bytes is None or run.report.recovered or turn.before.broken:
         return
-    if after.size_bytes > max_bytes:
+    has_more = bool(
+        after.named & after.written_s.keys()
+    )  # else a promotion's, for a day
+    if after.size_bytes > max_bytes and has_more:
         yield f"{after.size_bytes} bytes are over the budget of {max_bytes}"
     for victim in run.plan.victims:
         with_it_bytes = after.size_bytes + victim.size_bytes

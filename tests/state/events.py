@@ -230,7 +230,10 @@ def _mendings(draw: st.DrawFn) -> InOrder:
     if draw(st.integers(0, 2)):
         events.append(Jobs(runner, some))
         commands.insert(0, Command("promote", runner, draw(st.booleans())))
-    return InOrder([*events, draw(_with_others(commands))])
+    meeting = AtOnce(commands, draw(_orders), draw(_ticks))
+    if not draw(st.integers(0, 3)):
+        meeting = draw(_with_others(commands))
+    return InOrder([*events, meeting])
 
 
 @st.composite
@@ -255,7 +258,7 @@ events: st.SearchStrategy[Event | InOrder] = st.sampled_from(
     + [_promotions()] * 3
     + [_together] * 4
     + [_meetings()] * 5
-    + [_mendings()] * 3
+    + [_mendings()] * 5
     + [_waits] * 3
     + [_accidents] * 4
 ).flatmap(lambda some: some)
