@@ -139,8 +139,8 @@ _VERBS = [
     *["promote"] * 5,
     *["pull"] * 7,
     *["gc"] * 4,
-    *["compact"] * 4,
-    *["rm", "allow", "trim", "verify"],
+    *["compact"] * 3,
+    *["rm", "rm", "allow", "trim", "verify"],
 ]
 
 
@@ -205,7 +205,7 @@ def _meetings(draw: st.DrawFn) -> InOrder:
     some = draw(st.lists(st.sampled_from(wares), min_size=1, max_size=4))
     promotion = Command("promote", draw(_runners), draw(st.booleans()))
     mending: list[Event] = []
-    if not draw(st.integers(0, 3)):
+    if not draw(st.integers(0, 2)):
         removal = draw(_mortal(removal))
         mending = [AtOnce([Command("verify", draw(_runners), argument=True)])]
     meeting = draw(_with_others([promotion, removal]))
@@ -230,10 +230,20 @@ def _mendings(draw: st.DrawFn) -> InOrder:
     if draw(st.integers(0, 2)):
         events.append(Jobs(runner, some))
         commands.insert(0, Command("promote", runner, draw(st.booleans())))
+    elif draw(st.booleans()):
+        commands.append(Command("compact", draw(_runners), 1))
     meeting = AtOnce(commands, draw(_orders), draw(_ticks))
     if not draw(st.integers(0, 3)):
         meeting = draw(_with_others(commands))
     return InOrder([*events, meeting])
+
+
+@st.composite
+def _losses(draw: st.DrawFn) -> InOrder:
+    """Draw a merge of which the outcome is damaged, before or after its inputs go."""
+    merge = AtOnce([Command("compact", draw(_runners), 1)])
+    again = AtOnce([Command("compact", draw(_runners), 2)])
+    return InOrder([merge, Wait(draw(st.integers(0, 2))), draw(_tears), again])
 
 
 @st.composite
@@ -259,6 +269,7 @@ events: st.SearchStrategy[Event | InOrder] = st.sampled_from(
     + [_together] * 4
     + [_meetings()] * 5
     + [_mendings()] * 5
+    + [_losses()]
     + [_waits] * 3
     + [_accidents] * 4
 ).flatmap(lambda some: some)

@@ -15,14 +15,17 @@ QUARANTINE_S = 30 * DAY_S
 
 def might_be_lost(turn: Turn, ware: Ware) -> bool:
     """Return whether a mending may have had a ware's pack go, or its records."""
+    before = turn.before
     is_mending = any(run.argument for run in turn.of("verify"))
-    return is_mending and ware.pack not in turn.before.sound
+    unsound = before.damaged | before.rotten | (before.named - before.sound)
+    return is_mending and ware.pack in unsound
 
 
 def judge_mending(model: Model, turn: Turn) -> Iterator[str]:
     """Yield what a verification has done that no damage asked for."""
     yield from _judge_aside(turn)
     yield from _judge_gone(turn)
+    yield from _judge_left(turn)
     for run in turn.of("verify"):
         if run.plan:
             yield from _judge_findings(model, turn, run)
@@ -56,6 +59,21 @@ def _judge_gone(turn: Turn) -> Iterator[str]:
     for segment in before.broken - after.broken - after.segments.keys() - kept:
         if not any(turn.of("compact")):
             yield f"the damaged segment {segment[:12]} is gone"
+
+
+def _judge_left(turn: Turn) -> Iterator[str]:
+    """What is named without a sound pack, though a mending came to its end.
+
+    Beside a removal that may be; and where somebody died who had to look again.
+    """
+    fixes = [run for run in turn.of("verify") if run.argument]
+    if any(turn.of("gc", "rm")) or any(run.has_died for run in turn.runs):
+        return
+    if not fixes or any(run.report.refused for run in fixes):
+        return
+    after = turn.after
+    for pack in after.named - after.sound - turn.before.rotten:
+        yield f"the pack of {PACKS[pack].label} is named, and missing or damaged"
 
 
 def _judge_findings(model: Model, turn: Turn, run: Run) -> Iterator[str]:
