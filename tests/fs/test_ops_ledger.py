@@ -227,8 +227,11 @@ def test_many_lines_are_rolled_up_at_once(
     assert size_bytes < 2000
 
 
-def test_runs_that_end_while_others_are_rolled_up_are_counted(tmp_path: Path) -> None:
+def test_runs_that_end_while_others_are_rolled_up_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each once, whoever comes first."""
+    monkeypatch.setattr(ledger_module, "WAIT_S", 20.0)  # the rolls leave no pause
     is_over = threading.Event()
 
     def keep_rolling() -> None:

@@ -97,7 +97,8 @@ def _encode(packages: Sequence[Mapping[str, object]]) -> str:
 def _kept(path: Path) -> Iterator[None]:
     """Keep the lines from being rolled up while one is added.
 
-    That takes milliseconds; who finds it going on for longer does not wait for its end.
+    That takes milliseconds; who finds it going on for longer does not wait for its end, and
+    a line may be lost if the next one begins at that moment.
     """
     lock = try_lock(path, shared=True, mode=0o644)
     end_s = monotonic_s() + WAIT_S
