@@ -15,7 +15,8 @@ from tests.support.tiers import Ferry, make_store
 from wheelferry.disk import clock
 from wheelferry.disk.clock import Deadline
 from wheelferry.errors import DeadlinePassed
-from wheelferry.ops.promote import BATCH_ENTRIES, apply_promote, plan_promote
+from wheelferry.ops.promote import apply_promote, plan_promote
+from wheelferry.ops.promote_batch import BATCH_ENTRIES
 from wheelferry.ops.rules import Rules
 from wheelferry.store.base import Store
 from wheelferry.store.record import Digest, SegmentId

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support.cachetree import make_cache, plan
 from tests.support.soundness import catalog
 from tests.support.tiers import make_store
-from wheelferry.ops.promote import BATCH_ENTRIES
+from wheelferry.ops.promote_batch import BATCH_ENTRIES
 
 ENTRIES = 1000
 LIMIT_KB = 60 << 10
