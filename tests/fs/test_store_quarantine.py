@@ -116,6 +116,26 @@ def test_object_that_was_replaced_meanwhile_is_brought_back(root: Path) -> None:
     assert quarantine(root) == {}
 
 
+@pytest.mark.parametrize("is_healed", [False, True])
+def test_what_was_moved_aside_within_the_same_second_stays(
+    root: Path, is_healed: bool
+) -> None:
+    """Nothing is renamed over it, nor brought back in its place."""
+    store_in(root).upkeep.quarantine_object(DIGEST, at_s=7, reason=REASON)
+    object_path(root, DIGEST).write_bytes(b"other damage")
+    disk = Healing(root, 2) if is_healed else Disk()
+
+    taken = store_in(root, disk).upkeep.quarantine_object(DIGEST, at_s=7, reason="{}")
+
+    first = {f"0000000007-{DIGEST}": BAD, f"0000000007-{DIGEST}.json": REASON.encode()}
+    second = {
+        f"0000000008-{DIGEST}": b"other damage",
+        f"0000000008-{DIGEST}.json": b"{}",
+    }
+    assert taken is not is_healed
+    assert quarantine(root) == (first if is_healed else first | second)
+
+
 def test_sound_object_gives_way_to_one_that_came_meanwhile(root: Path) -> None:
     """Nothing is renamed over what has the name by then."""
 

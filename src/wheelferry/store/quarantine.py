@@ -9,6 +9,7 @@ import errno
 import os
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +49,7 @@ class Quarantine:
            before: a sound object is missing, until a promoter puts it there.
         """
         source = self._root / layout.object_path(digest)
-        target = self._root / layout.quarantine_path(digest, at_s, is_segment=False)
+        target = self._find_place(digest, at_s, is_segment=False)
         if not self._move(source, target, reason):
             return False
         if not self._has_digest(target, digest):
@@ -62,7 +63,7 @@ class Quarantine:
         The steps are those of `take_object`.
         """
         source = self._root / layout.segment_path(segment)
-        target = self._root / layout.quarantine_path(segment, at_s, is_segment=True)
+        target = self._find_place(segment, at_s, is_segment=True)
         if not self._move(source, target, reason):
             return False
         if not self._is_readable(target, segment):
@@ -97,6 +98,14 @@ class Quarantine:
         )
         is_gone = unlink_there(path, disk=self._disk)
         return unlink_there(_reason_of(path), disk=self._disk) or is_gone
+
+    def _find_place(self, name: str, at_s: int, *, is_segment: bool) -> Path:
+        """Return where something may go: nothing that was moved aside is renamed over."""
+        places = (
+            self._root / layout.quarantine_path(name, since_s, is_segment=is_segment)
+            for since_s in count(at_s)
+        )
+        return next(p for p in places if size_current(self._reads, p) is None)
 
     def _move(self, source: Path, target: Path, reason: str) -> bool:
         self._refuse_links(source.parent, target.parent)
