@@ -106,16 +106,16 @@ _PULL = '"$WHEELFERRY" pull --deadline=10m --strict'
 _PROMOTE = '"$WHEELFERRY" promote --strict'
 _INIT = '"$WHEELFERRY" init "$SHARE/store"'
 
-_WAIT_FOR_DAEMON = 'PYTHONPATH="$BENCHMARKS" "$PYTHON" -m benchmarks.fleet.calm "$CACHE" "$SHARE/store"'
+_WAIT_FOR_PULL = 'PYTHONPATH="$BENCHMARKS" "$PYTHON" -m benchmarks.fleet.calm "$CACHE"'
 _SETTLE = f"""
-if [ -e "$LOCAL/daemon.pid" ]; then {_WAIT_FOR_DAEMON}; fi
+if [ -e "$LOCAL/daemon.pid" ]; then {_WAIT_FOR_PULL} "$SHARE/store"; fi
 """
 # As in its unit; the first job of a runner comes with the boot.
 _START_DAEMON = f"""
 if [ ! -e "$LOCAL/daemon.pid" ]; then
   setsid nice -n 10 "$WHEELFERRY" daemon </dev/null >"$LOCAL/daemon.log" 2>&1 &
   echo $! >"$LOCAL/daemon.pid"
-  {_WAIT_FOR_DAEMON}
+  {_WAIT_FOR_PULL}
 fi
 """
 _STOP_DAEMON = """
