@@ -30,7 +30,14 @@ from wheelferry.ops.verify_fix import fix_store
 from wheelferry.store.base import Store
 
 PROMOTER = ("put_object", "commit_segment", "look_again")
-FIX = ("quarantine_object", "list_segments", "commit_segment")
+FIX = (
+    "quarantine_object",
+    "list_segments",
+    "look_again",
+    "list_trash",
+    "recover_object",
+    "commit_segment",
+)
 GC = ("list_segments", "commit_segment", "discard_object", "recover_object")
 DAY_S = 24 * 3600
 
@@ -149,10 +156,27 @@ def test_two_mendings_at_once(root: Path, origin: MemoryStore) -> None:
         assert is_whole(root, store), course.log
 
 
+def test_two_mendings_bring_back_what_a_gc_left_in_the_trash(root: Path) -> None:
+    """One of them does it, and the other one takes it for lost no more."""
+    origin = MemoryStore()
+    promote(root, origin, "first")
+    (digest,) = origin.objects
+    origin.upkeep.discard_object(digest, at_s=1)
+    both = 0
+    for course in some_courses(20):
+        store = copy.deepcopy(origin)
+        run(root, store, course, "fixer1", "fixer2")
+
+        both += all(f"fixer{n} recover_object" in course.log for n in (1, 2))
+        assert list(store.objects) == [digest], course.log
+        assert named(root, store) == 1, course.log
+    assert both
+
+
 def test_gc_beside_a_mending(root: Path, origin: MemoryStore) -> None:
     """The pack is in one of two places; it was removed, too, and waits for a use."""
     places = set()
-    for course in some_courses(8):
+    for course in some_courses(24):
         store = copy.deepcopy(origin)
         run(root, store, course, "gc", "fixer")
 

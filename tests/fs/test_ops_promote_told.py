@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from tests.support.disks import CountingDisk, Died, DyingDisk, FailingDisk
 from tests.support.reads import CountingReads
 from tests.support.tiers import Ferry, make_store
 from wheelferry.disk import Disk, clock
+from wheelferry.events import Event, Level
 from wheelferry.ops.figures import Sums, summarize
 from wheelferry.ops.fleet import read_fleet
 from wheelferry.ops.ledger import Run
@@ -113,14 +115,14 @@ def test_builder_tells_what_it_did_and_holds(builder: Builder) -> None:
     assert len(builder.files()) == 1
 
 
-def test_telling_costs_a_dozen_steps_and_nothing_new_none(builder: Builder) -> None:
+def test_telling_costs_a_dozen_steps_once_a_day(builder: Builder) -> None:
     """A runner's first promotion, and the others of a day, cost what they did before."""
     first = builder.build_and_promote(day=-1).names
     plain = builder.build_and_promote(day=-1).names
     told = builder.build_and_promote().names
     after = builder.build_and_promote().names
+    nothing = builder.promote().names
     builder.wait_a_day()
-    nothing = builder.promote(day=1).names
     again = builder.build_and_promote(day=1).names
     builder.wait_a_day()
     builder.wait_a_day()
@@ -136,6 +138,21 @@ def test_telling_costs_a_dozen_steps_and_nothing_new_none(builder: Builder) -> N
     carried_on = Counter(rename=1, open_file=1, read_into=1, unlink=1)
     assert again - plain == written + carried_on
     assert later - plain == written + carried_on + Counter(unlink=1)
+
+
+def test_builder_with_nothing_new_is_there_still(builder: Builder) -> None:
+    """What it holds is needed, and its file is not folded as one who left."""
+    builder.build_and_promote(day=-1)
+    builder.build_and_promote()
+    (before,) = builder.files()
+    builder.wait_a_day()
+    told = builder.promote(day=1)
+
+    (after,) = builder.files()
+    assert told.report.promoted == []
+    assert after != before
+    assert builder.said().promoted == 2
+    assert len(builder.held()) == 2
 
 
 def test_clones_that_promote_lose_and_double_nothing(
@@ -198,13 +215,17 @@ def test_share_that_lets_nothing_be_told_takes_packs(builder: Builder) -> None:
     assert builder.said().promoted == 4
 
 
-def test_state_that_cannot_be_written_ends_a_promotion_and_is_said(
+def test_state_that_cannot_be_written_fails_no_promotion_and_is_said(
     builder: Builder,
 ) -> None:
     """What it put into the store is there, and reported."""
     builder.build_and_promote(day=-1)
+    events: list[Event] = []
+    builder.ferry = replace(builder.ferry, emit=events.append)
     done = builder.build_and_promote(disk=FailingDisk("create_file", 28))
 
     assert len(done.report.promoted) == 1
-    assert done.report.stopped_by is not None
-    assert USED in done.report.stopped_by.message
+    assert done.report.stopped_by is None
+    (warning,) = (e for e in events if e.name == "usage.refused")
+    assert warning.level is Level.WARNING
+    assert USED in warning.message

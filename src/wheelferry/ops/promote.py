@@ -27,7 +27,7 @@ from wheelferry.ops.promote_batch import Batch
 from wheelferry.ops.promote_plan import Candidate, PromotePlan, plan_promote
 from wheelferry.ops.promote_report import PromoteReport
 from wheelferry.ops.tiers import Tiers
-from wheelferry.ops.usage import note_usage
+from wheelferry.ops.usage import is_usage_due, note_usage
 from wheelferry.pack.pool import Pool
 from wheelferry.pack.writer import go_on
 from wheelferry.store.record import Digest, Identity
@@ -71,7 +71,7 @@ def apply_promote(
         run: What it is, for the figures.
     """
     report = PromoteReport()
-    with _stopping(report):
+    try:
         try:
             _apply(
                 tiers, plan, report, Outflow(rate_bytes_s, step=step), until, step=step
@@ -80,20 +80,13 @@ def apply_promote(
             promoted = (record.identity for record in report.promoted)
             note(tiers, plan.past, (*plan.known, *promoted))
             _note_refused(tiers, {**plan.rejected, **report.refused})
-    if run is not None:
-        _note_run(tiers, run, report)
-    if report.promoted and report.stopped_by is None:
-        with _stopping(report):
-            _tell(tiers, plan, report)
-    return report
-
-
-@contextlib.contextmanager
-def _stopping(report: PromoteReport) -> Iterator[None]:
-    try:
-        yield
     except (CacheError, StoreError) as exc:
         report.stopped_by = exc
+    if run is not None:
+        _note_run(tiers, run, report)
+    if report.stopped_by is None:
+        _tell(tiers, plan, report)
+    return report
 
 
 def _apply(
@@ -195,11 +188,12 @@ def _tell(tiers: Tiers, plan: PromotePlan, report: PromoteReport) -> None:
     unless packs were there already.  That they are needed shows in no object's time, and
     a merge of segments forgets when this one was written.
     """
-    from wheelferry.ops.figures_file import is_first_day  # noqa: PLC0415 (few promote)
+    from wheelferry.ops.figures_file import is_first_day  # noqa: PLC0415 (seldom)
 
-    is_due = bool(report.packs_shared)
-    if is_due or not is_first_day(tiers.state, tiers.now()):
-        note_usage(tiers, _held_packs(tiers, plan, report), is_due=is_due)
+    if report.packs_shared or (
+        is_usage_due(tiers) and not is_first_day(tiers.state, tiers.now())
+    ):
+        note_usage(tiers, _held_packs(tiers, plan, report))
 
 
 def _held_packs(

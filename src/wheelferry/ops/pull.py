@@ -13,7 +13,7 @@ from wheelferry.ops.limits import NO_LIMITS, Limits
 from wheelferry.ops.local import sweep_staging
 from wheelferry.ops.pull_plan import PullPlan, PullReport, compare, plan_pull
 from wheelferry.ops.tiers import Tiers
-from wheelferry.ops.usage import note_usage
+from wheelferry.ops.usage import is_usage_due, note_usage
 from wheelferry.store.record import Digest
 
 __all__ = ["Limits", "PullPlan", "PullReport", "apply_pull", "plan_pull"]
@@ -54,7 +54,7 @@ def apply_pull(
         )
     if run is not None:
         _note_run(tiers, run, plan, report)
-    if report.stopped_by is None:
+    if report.stopped_by is None and is_usage_due(tiers):
         note_usage(tiers, _held_packs(tiers, plan, report))
     return report
 

@@ -194,13 +194,17 @@ def plan_report(
         points=find_points(savings, day_of(content.now_s)),
         runners=tuple(
             replace(one, runner=clip(one.runner))
-            for one in sorted(savings.runners, key=lambda r: (-r.sums.pulls, r.runner))
+            for one in sorted(savings.runners, key=_busiest_first)
         )[:MAX_RUNNERS],
         slowest=tuple(
             replace(package, name=clip(package.name))
             for package in savings.slowest(MAX_ROWS)
         ),
     )
+
+
+def _busiest_first(one: RunnerSums) -> tuple[int, int, str]:
+    return -one.sums.cost_bytes, -one.sums.pulls, one.runner
 
 
 def clip(text: str) -> str:

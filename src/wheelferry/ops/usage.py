@@ -7,7 +7,7 @@ reach it, does without.
 
 from collections.abc import Iterable
 
-from wheelferry.errors import StoreError
+from wheelferry.errors import CacheError, StoreError
 from wheelferry.events import Event, Level
 from wheelferry.ops.local import local_disk
 from wheelferry.ops.tiers import USED, Tiers
@@ -36,34 +36,43 @@ def read_uses(store: Store) -> dict[Digest, int]:
     return find_last_uses(store.usage.read_all())
 
 
-def note_usage(tiers: Tiers, held: Iterable[Digest], *, is_due: bool = False) -> None:
-    """Say which packs are held, and what this runner did.
-
-    Unless it did so within a day, and it is not due all the same.
-    """
-    marker = tiers.state / USED
+def is_usage_due(tiers: Tiers) -> bool:
+    """Return whether this runner has not said it for a day."""
     try:
-        written_s = marker.stat().st_mtime
+        written_s = (tiers.state / USED).stat().st_mtime
     except FileNotFoundError:
-        written_s = 0.0
-    if not is_due and 0 <= tiers.now() - written_s < INTERVAL_S:
-        return
+        return True
+    return not 0 <= tiers.now() - written_s < INTERVAL_S
+
+
+def note_usage(tiers: Tiers, held: Iterable[Digest]) -> None:
+    """Say which packs are held, and what this runner did; if that fails, it is told."""
     from wheelferry.ops.handover import hand_over  # noqa: PLC0415 (once a day)
 
     try:
         hand_over(tiers, held)
-    except StoreError as exc:
-        tiers.emit(
-            Event(
-                name="usage.refused",
-                level=Level.DEBUG,
-                message=f"this runner's use of packs is not noted: {exc.message}",
-                fields={"reference": exc.reference},
-            )
-        )
+    except (CacheError, StoreError) as exc:
+        _refused(tiers, exc)
     # Also after a failure: a pull must not try it before each job.
-    with local_disk(tiers.state):
-        try:
-            tiers.disk.create_file(marker, b"")
-        except FileExistsError:
-            tiers.disk.touch(marker)
+    marker = tiers.state / USED
+    try:
+        with local_disk(tiers.state):
+            try:
+                tiers.disk.create_file(marker, b"")
+            except FileExistsError:
+                tiers.disk.touch(marker)
+    except CacheError as exc:
+        _refused(tiers, exc)
+
+
+def _refused(tiers: Tiers, exc: CacheError | StoreError) -> None:
+    # What the store refuses is said elsewhere, or does not matter.
+    is_own = isinstance(exc, CacheError)
+    tiers.emit(
+        Event(
+            name="usage.refused",
+            level=Level.WARNING if is_own else Level.DEBUG,
+            message=f"this runner's use of packs is not noted: {exc.message}",
+            fields={"reference": exc.reference},
+        )
+    )

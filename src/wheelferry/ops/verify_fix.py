@@ -122,9 +122,9 @@ class _Fix:
         packs = {pack.digest for pack in tiers.view.packs()}
         lost = set(self._store.look_again(sorted(packs - self._found.present)))
         for item in self._upkeep.list_trash(only=lost) if lost else ():
-            if item.digest in lost and self._upkeep.recover_object(item):
-                lost.discard(item.digest)
-                self._report.recovered += 1
+            self._report.recovered += self._upkeep.recover_object(item)
+        # Once more: others may have brought it back, or put it there anew.
+        lost = set(self._store.look_again(sorted(lost)))
         tombstones = {item.tombstone for item in tiers.view.occurrences(lost)}
         tombstones.update(self._standing(self._found.false_records))
         if not tombstones:

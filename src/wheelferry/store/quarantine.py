@@ -9,7 +9,6 @@ import errno
 import os
 from collections.abc import Iterator
 from hashlib import sha256
-from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +23,9 @@ from wheelferry.store.staging import Staging
 from wheelferry.store.upkeep import Quarantined
 
 _BLOCK_BYTES: Final = 1 << 20
+_MAX_TAKEN: Final = 16
+"""So many names are tried."""
+
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -101,11 +103,12 @@ class Quarantine:
 
     def _find_place(self, name: str, at_s: int, *, is_segment: bool) -> Path:
         """Return where something may go: nothing that was moved aside is renamed over."""
-        places = (
+        places = [
             self._root / layout.quarantine_path(name, since_s, is_segment=is_segment)
-            for since_s in count(at_s)
-        )
-        return next(p for p in places if size_current(self._reads, p) is None)
+            for since_s in range(at_s, at_s + _MAX_TAKEN)
+        ]
+        free = (path for path in places if size_current(self._reads, path) is None)
+        return next(free, places[0])
 
     def _move(self, source: Path, target: Path, reason: str) -> bool:
         self._refuse_links(source.parent, target.parent)
