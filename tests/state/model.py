@@ -162,6 +162,8 @@ class Model:
         if news:  # a pack that is named again counts as there
             for name in self.noted:
                 self.noted[name] -= turn.after.named
+        for one in turn.of("promote"):  # and what it has put there again
+            self.noted.get(one.runner.name, set()).difference_update(turn.after.sound)
         if (run := turn.alone) and run.verb == "pull" and not run.argument:
             self._note_missed(turn, run.runner)
 
