@@ -740,6 +740,26 @@ def test_what_is_left_half_way_disturbs_nothing(root):
         assert open_files(store.pid) == before
 
 
+@pytest.mark.parametrize(
+    "begin",
+    [
+        pytest.param(lambda store: store.upkeep.list_dated(), id="list_dated"),
+        pytest.param(lambda store: store.upkeep.list_foreign(), id="list_foreign"),
+        pytest.param(lambda store: store.upkeep.list_leftovers(), id="list_leftovers"),
+        pytest.param(lambda store: store.usage.read_all(), id="read_all"),
+    ],
+)
+def test_listing_asks_for_nothing_before_its_first_item(root, begin):
+    """So the child has nothing to forget of one that nobody begins."""
+    store = isolate(root)
+    store.close()
+
+    listing = begin(store)
+
+    with pytest.raises(StoreUnavailable, match="was closed"):
+        next(listing)
+
+
 def test_streams_can_be_closed_when_the_store_is_gone(root):
     """Closing asks for nothing."""
     with isolate(root) as store:
@@ -823,6 +843,21 @@ def test_interrupted_call_costs_a_lane(root):
                 assert read(store) == DATA
         with pytest.raises(StoreUnavailable, match="interrupted"):
             store.list_segments()
+
+
+def test_call_that_cannot_be_sent_costs_nothing(root):
+    """No lane, and what the child was to close with it is closed with the next one."""
+    with isolate(root) as store:
+        store.list_segments()
+        before = open_files(store.pid)
+        open_there(store).close()
+        for _ in range(LANES + 1):
+            with pytest.raises(ValueError, match="unmarshallable"):
+                store.ask("location", object())
+
+        assert open_files(store.pid) != before
+        store.list_segments()
+        assert open_files(store.pid) == before
 
 
 def peak_bytes(pid: int) -> int:

@@ -1,6 +1,6 @@
 """Calls to the process that works on the store: each on a lane, none for too long."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 from typing import Any, Final
@@ -47,7 +47,7 @@ class Calls:
         self._longest_s = 0.0
         self._failure: StoreError | None = None
         self._is_closed = False
-        self._forgotten: list[int] = []
+        self._forgotten: set[int] = set()
         try:
             self._process = StoreProcess(
                 make,
@@ -90,7 +90,7 @@ class Calls:
 
     def forget(self, handle: int) -> None:
         """Have the child close something, with the next call; never waits."""
-        self._forgotten.append(handle)
+        self._forgotten.add(handle)
 
     def call(self, name: str, *arguments: object) -> Any:
         """Make a call and return its result; raises what it raised there."""
@@ -103,7 +103,9 @@ class Calls:
         lane = self._take()
         try:
             call = Call(self, lane)
-            call.send((name, arguments, list(_drain(self._forgotten))))
+            forgotten = self._forgotten.copy()  # two threads may send the same
+            call.send((name, arguments, forgotten))
+            self._forgotten.difference_update(forgotten)
             yield call
         finally:
             self._put_back(lane)
@@ -233,15 +235,6 @@ class Call:
         except (Closed, Silent, Late) as trouble:
             raise self._calls.explain(self._lane, trouble) from None
         return answer
-
-
-def _drain(items: list[int]) -> Iterable[int]:
-    """Take all items, also while others add to them, or take from them."""
-    while items:
-        try:
-            yield items.pop()
-        except IndexError:
-            return
 
 
 def _copy(error: StoreError) -> StoreError:

@@ -57,7 +57,10 @@ class Lane:
         os.close(self.write_fd)
 
     def send(self, value: Any) -> None:
-        """Send a value that `marshal` can write: of exact built-in types."""
+        """Send a value that `marshal` can write: of exact built-in types.
+
+        Of any other, which is a ValueError, nothing is sent.
+        """
         body = marshal.dumps(value)
         self._write(len(body).to_bytes(_HEAD_BYTES, "little") + body)
 
@@ -111,8 +114,8 @@ class WatchedLane(Lane):
     Attributes:
         silence_s: How long nothing has moved, in the wait that goes on or was the last.
         longest_s: The longest such time since `begin`.
-        is_midway: Whether a call was begun and its answer not read: nobody can say what
-            comes next.
+        is_midway: Whether something of a call was sent and its answer not read: nobody can
+            say what comes next.
     """
 
     def __init__(
@@ -142,7 +145,6 @@ class WatchedLane(Lane):
     def begin(self) -> None:
         """Note that a call begins."""
         self.longest_s = 0.0
-        self.is_midway = True
 
     def end(self) -> None:
         """Note that its answer was read."""
@@ -155,6 +157,10 @@ class WatchedLane(Lane):
     def await_writable(self) -> None:
         """Wait for room to write; raises as `await_readable`."""
         self._wait(self._writable)
+
+    def _write(self, data: bytes) -> None:
+        self.is_midway = True
+        super()._write(data)
 
     def _wait(self, poll: "select.poll") -> None:
         self.silence_s = 0.0

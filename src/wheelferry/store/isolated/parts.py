@@ -2,16 +2,18 @@
 
 `Store.usage` and `Store.upkeep` are such parts.  Unlike the store's own methods theirs move
 no data of objects, so none is written out here: a call goes as the method's name with its
-arguments, and the protocols say which methods there are.
+arguments, and the protocols say which methods there are, and which of them are listings.
 """
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
-from wheelferry.store import upkeep, usage
+from wheelferry.store import upkeep, usage, usage_files
 from wheelferry.store.isolated.calls import Calls
+
+_PROTOCOLS: Final = {"upkeep": upkeep.Upkeep, "usage": usage_files.UsageFiles}
 
 _VALUES: Final = {
     made.__name__: made
@@ -35,27 +37,44 @@ class Part:
     def __init__(self, calls: Calls, name: str) -> None:
         self._calls = calls
         self._name = name
+        self._protocol = _PROTOCOLS[name]
 
-    def __getattr__(self, method: str) -> Any:
-        """Return the method of that name, whether there is one or not."""
-        return partial(self._call, method)
+    def __getattr__(self, name: str) -> Any:
+        """Return the protocol's method of that name."""
+        # Names with an underscore are Python's, and no part of the contract.
+        method = None if name.startswith("_") else vars(self._protocol).get(name)
+        if method is None:
+            raise AttributeError(f"a store's {self._name!r} has no method {name!r}")
+        is_listing = get_origin(method.__annotations__["return"]) is Iterator
+        return partial(self._go_through if is_listing else self._call, name)
 
     def _call(self, method: str, *arguments: object, **named: object) -> Any:
-        is_listing, answer = self._calls.call(
+        return decode_value(self._ask(method, arguments, named))
+
+    def _go_through(
+        self, method: str, *arguments: object, **named: object
+    ) -> Iterator[Any]:
+        """Go through a listing, which begins with its first item.
+
+        So nothing has to be forgotten of one that nobody goes through.
+        """
+        handle = self._ask(method, arguments, named)
+        try:
+            while (items := self._calls.call("go_on", handle)) is not None:
+                yield from map(decode_value, items)
+        finally:
+            self._calls.forget(handle)
+
+    def _ask(
+        self, method: str, arguments: tuple[object, ...], named: dict[str, object]
+    ) -> Any:
+        return self._calls.call(
             "call_part",
             self._name,
             method,
             tuple(map(encode_value, arguments)),
             {name: encode_value(value) for name, value in named.items()},
         )
-        return self._go_through(answer) if is_listing else decode_value(answer)
-
-    def _go_through(self, handle: int) -> Iterator[Any]:
-        try:
-            while (items := self._calls.call("go_on", handle)) is not None:
-                yield from map(decode_value, items)
-        finally:
-            self._calls.forget(handle)
 
 
 def encode_value(value: object) -> Any:

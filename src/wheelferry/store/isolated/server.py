@@ -137,8 +137,8 @@ class Server:
         method: str,
         arguments: tuple[object, ...],
         named: dict[str, object],
-    ) -> tuple[bool, object]:
-        """Return a result, and before it whether that is the handle of a listing."""
+    ) -> Any:
+        """Return a result, or the handle of a listing."""
         from wheelferry.store.isolated import parts  # noqa: PLC0415 (for few)
 
         result = getattr(getattr(self._store, part), method)(
@@ -146,13 +146,13 @@ class Server:
             **{name: parts.decode_value(value) for name, value in named.items()},
         )
         if not isinstance(result, Iterator):
-            return False, parts.encode_value(result)
+            return parts.encode_value(result)
         handle = next(self._numbers)
         # A file of usage can be large, and is sent by itself.
         max_items = 1 if part == "usage" else _BATCH_ITEMS
         items = map(parts.encode_value, result)
         self._listings[handle] = _Listing(items, max_items=max_items)
-        return True, handle
+        return handle
 
     def _go_on(self, handle: int) -> list[object] | None:
         """Return the next items of a listing, or None at its end."""
