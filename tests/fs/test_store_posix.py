@@ -27,7 +27,7 @@ from wheelferry.store.base import PutOutcome
 from wheelferry.store.create import create_store
 from wheelferry.store.posix import PosixStore
 from wheelferry.store.reading import Reads
-from wheelferry.store.record import SegmentId
+from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
 
 DATA = os.urandom(3 << 20)
@@ -139,6 +139,59 @@ def test_missing_directory_in_a_store_is_named(root):
     with pytest.raises(StoreUnavailable, match="catalog") as caught:
         store_in(root).list_segments()
     assert "wheelferry init" in (caught.value.hint or "")
+
+
+IN_AB = Digest("ab" + "0" * 62)
+
+
+@pytest.mark.parametrize(
+    ("missing", "use", "tried"),
+    [
+        pytest.param(
+            "trash", lambda u: list(u.list_foreign()), "list {root}", id="list_foreign"
+        ),
+        pytest.param(
+            "objects/ab",
+            lambda u: list(u.list_dated()),
+            "list {root}/objects",
+            id="list_dated",
+        ),
+        pytest.param(
+            "objects",
+            lambda u: list(u.list_dated()),
+            "list {root}/objects",
+            id="list_dated-all",
+        ),
+        pytest.param(
+            "trash", lambda u: u.list_trash(), "list {root}/trash", id="list_trash"
+        ),
+        pytest.param(
+            "trash",
+            lambda u: u.discard_object(IN_AB, at_s=1),
+            f"remove {{root}}/objects/ab/{IN_AB}",
+            id="discard_object",
+        ),
+        pytest.param(
+            "staging",
+            lambda u: u.clock_s(),
+            "write {root}/staging/r1",
+            id="clock_s",
+        ),
+    ],
+)
+def test_what_is_missing_is_named_and_not_what_is_there(root, missing, use, tried):
+    """Where it is not itself what was tried, both are: `init` mends it in any case."""
+    (root / layout.object_path(IN_AB)).write_bytes(b"object")
+    shutil.rmtree(root / missing)
+
+    with pytest.raises(StoreUnavailable) as caught:
+        use(store_in(root).upkeep)
+
+    tried = tried.format(root=root)
+    named = "it" if tried.endswith(f" {root}/{missing}") else f"{root}/{missing}"
+    assert caught.value.message == (
+        f"cannot {tried}: {named} is missing from the store"
+    )
 
 
 def test_missing_staging_is_never_made(root):

@@ -58,7 +58,7 @@ class Faults:
     def of_read(self, exc: OSError, operation: str, path: Path) -> StoreError:
         """Return the error for a call that reads or lists."""
         if exc.errno in _GONE:
-            return self._missing(operation, path)
+            return self._missing(exc, operation, path)
         hint = "check the mount of the share; a job can go on without the store"
         if exc.errno in _REFUSED:
             hint = (
@@ -82,18 +82,35 @@ class Faults:
             )
         return self.of_read(exc, operation, path)
 
-    def _missing(self, operation: str, path: Path) -> StoreError:
+    def _missing(self, exc: OSError, operation: str, path: Path) -> StoreError:
         try:
             there = (self._root / INFO).is_file()
         except OSError:
             there = False  # whatever the reason, what we need is not there
         if not there:
             return self.away()
+        missing = self._find_missing(exc)
+        what = "it" if missing in (None, path) else missing
         return StoreUnavailable(
-            f"cannot {operation} {path}: it is missing from the store",
+            f"cannot {operation} {path}: {what} is missing from the store",
             hint=f"run `wheelferry init` on {self._root} again: it makes the "
             "directories that are missing, and leaves the rest alone",
         )
+
+    def _find_missing(self, exc: OSError) -> Path | None:
+        """Return what is missing of what the failed call named; None if that is unknown.
+
+        That is often not what was tried as a whole: a directory of many, or the one that
+        a file should be renamed into.
+        """
+        for name, is_target in ((exc.filename, False), (exc.filename2, True)):
+            if not isinstance(name, str):
+                continue
+            path = Path(name).parent if is_target else Path(name)
+            for part in (*reversed(path.parents), path):
+                if self._root in part.parents and not os.path.lexists(part):
+                    return part
+        return None
 
 
 def _say(exc: OSError, operation: str, path: Path) -> str:
