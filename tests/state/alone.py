@@ -53,7 +53,8 @@ def _alone_gc(model: Model, turn: Turn, run: Run) -> Iterator[str]:
     for victim in run.plan.victims:
         with_it_bytes = after.size_bytes + victim.size_bytes
         is_little = after.size_bytes < max_bytes * FLOOR
-        fits = with_it_bytes <= max_bytes * (1 if is_little else LOW)
+        is_hot = victim.needed_s > run.plan.content.now_s - run.plan.budget.grace_s
+        fits = with_it_bytes <= max_bytes * (1 if is_little or is_hot else LOW)
         if victim.why is Why.SIZE and fits:
             label = PACKS[victim.digest].label
             yield f"{label} is gone, and would fit: {with_it_bytes} bytes of {max_bytes}"

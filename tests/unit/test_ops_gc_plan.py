@@ -189,6 +189,22 @@ def test_a_tight_budget_is_told_by_what_is_hot() -> None:
     assert plan_gc(found, Budget(max_bytes=GIB)).hot == 1
 
 
+def test_nothing_hot_goes_for_the_reserve() -> None:
+    """Or a large pack that is no fit for it would cost all that runners need now."""
+    old = [pack(number, days=40, size=50) for number in range(10)]
+    large = pack(10, days=0.5, size=9000)
+    young = [pack(number, days=0.001, size=50) for number in range(11, 23)]
+    found = content(*old, large, *young)
+
+    assert gone(found, max_bytes=10_000) == [(n, Why.SIZE) for n in range(10)]
+    assert gone(content(large, *young), max_bytes=9_000) == [(10, Why.SIZE)]
+    assert gone(content(*young), max_bytes=500) == [(11, Why.SIZE), (12, Why.SIZE)]
+    for_both = {"max_bytes": 10_000, "keep_free_bytes": 200}
+    assert gone(replace(found, free_bytes=0), **for_both) == gone(
+        found, max_bytes=10_000
+    )
+
+
 def test_missing_packs_take_no_room_and_do_not_count() -> None:
     """To give up their records would make nothing free."""
     found = content(pack(1, days=9, is_missing=True), pack(2, days=8), pack(3))
@@ -336,7 +352,7 @@ def _stores(draw: st.DrawFn) -> Content:
     for number in range(draw(st.integers(1, 30))):
         one = pack(
             number,
-            days=draw(st.integers(0, 60)) / 2,
+            days=draw(st.one_of(st.integers(0, 2), st.integers(0, 60))) / 2,
             size=draw(sizes),
             formats=draw(st.sampled_from([NEW, OLD])),
             is_banned=draw(st.integers(0, 9)) == 0,
@@ -412,7 +428,10 @@ def test_a_second_removal_right_after_finds_nothing_to_do(
 def test_a_budget_is_kept_and_nothing_goes_that_fits(
     found: Content, budget: Budget
 ) -> None:
-    """To within a tenth; or, where too much would go, to the budget itself."""
+    """To within a tenth; or, where too much would go, to the budget itself.
+
+    Of what was needed within the grace nothing goes for that tenth.
+    """
     plan = plan_gc(found, budget)
     after = _carry_out(plan)
     left_bytes = after.object_bytes
@@ -437,10 +456,11 @@ def test_a_budget_is_kept_and_nothing_goes_that_fits(
 def _is_needed(victim: Victim, plan: GcPlan, left_bytes: int, room_bytes: int) -> bool:
     """Return whether a budget would be missed without a victim, or its reserve."""
     max_bytes, keep_bytes = plan.budget.max_bytes, plan.budget.keep_free_bytes
+    is_hot = victim.needed_s > plan.content.now_s - plan.budget.grace_s
     is_for_size = is_for_room = False
     if max_bytes is not None:
         reserve_bytes = int(max_bytes * SPARE)
-        if left_bytes < max_bytes - int(max_bytes * MOST):
+        if is_hot or left_bytes < max_bytes - int(max_bytes * MOST):
             reserve_bytes = 0
         is_for_size = left_bytes + victim.size_bytes > max_bytes - reserve_bytes
     if keep_bytes is not None:
@@ -448,5 +468,4 @@ def _is_needed(victim: Victim, plan: GcPlan, left_bytes: int, room_bytes: int) -
         if room_bytes > keep_bytes + int(keep_bytes * MOST):
             reserve_bytes = 0
         is_for_room = room_bytes - victim.size_bytes < keep_bytes + reserve_bytes
-    is_hot = victim.needed_s > plan.content.now_s - plan.budget.grace_s
     return is_for_size or (is_for_room and not is_hot)

@@ -126,9 +126,9 @@ def plan_gc(content: Content, budget: Budget) -> GcPlan:
     What an admin has forbidden goes first: a promoter that did not know has put it back.
     Then what is dead: orphans, and packs of superseded formats that nobody needs.
     Then what nobody has needed for too long; then, for the size and the free space, what
-    was needed the longest ago, but for what fits.  For the free space nothing goes that
-    was needed within the grace: others fill the share too, and all of the store might not
-    be enough.
+    was needed the longest ago, but for what fits.  Of what was needed within the grace
+    nothing goes for more than the size itself; and for the free space nothing at all:
+    others fill the share too, and all of the store might not be enough.
     """
     trash = sort_trash(content, budget.grace_s)
     packs = _find_packs(content, trash.wanted)
@@ -211,14 +211,15 @@ def _find_aims(
         back_bytes: What comes back out of the trash.
         gone_bytes: What goes in any case.
     """
+    hot_s = content.now_s - budget.grace_s
     aims: dict[Why, Aim | None] = {}
     if (max_bytes := budget.max_bytes) is not None:
         left_bytes = content.object_bytes + back_bytes - gone_bytes
-        aims[Why.SIZE] = find_aim(max_bytes, left_bytes - max_bytes)
+        aims[Why.SIZE] = find_aim(max_bytes, left_bytes - max_bytes, hot_s=hot_s)
     if (keep_bytes := budget.keep_free_bytes) is not None:
         room_bytes = content.free_bytes + content.trash_bytes - back_bytes + gone_bytes
-        hot_s = content.now_s - budget.grace_s
-        aims[Why.FREE] = find_aim(keep_bytes, keep_bytes - room_bytes, until_s=hot_s)
+        must_bytes = keep_bytes - room_bytes
+        aims[Why.FREE] = find_aim(keep_bytes, must_bytes, hot_s=hot_s, spares_hot=True)
     return {why: aim for why, aim in aims.items() if aim is not None}
 
 
