@@ -81,6 +81,19 @@ def test_gc_says_what_it_freed_and_what_rests_until_when(ferry: Ferry) -> None:
     assert trash(ferry.store) == []
 
 
+def test_what_comes_back_and_goes_again_is_taken_off_once(ferry: Ferry) -> None:
+    """A pack that a killed gc has left in the trash is no part of what was there."""
+    (first, *_) = sorted(ferry.store.glob("objects/*/*"))
+    first.rename(ferry.store / "trash" / f"{1:010}-{first.name}")
+    planned = gc(ferry, "--max-age", "90d", "--dry-run")
+    done = gc(ferry, "--max-age", "90d")
+
+    assert "would bring back 1 object" in planned.stdout
+    assert ": 0 B of " in planned.stdout
+    assert "removed 2 objects" in done.stdout
+    assert ": 0 B stay" in done.stdout
+
+
 def test_without_a_budget_it_says_how_to_set_one(ferry: Ferry) -> None:
     """And removes nothing that is named."""
     done = gc(ferry)

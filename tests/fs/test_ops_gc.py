@@ -200,6 +200,22 @@ def test_what_a_killed_gc_took_away_comes_back(ferry: Ferry) -> None:
     assert [digest for digest, _, _ in list_dated(ferry)] == [d for d, _, _ in dated]
 
 
+def test_what_a_killed_gc_took_away_has_a_grace_when_it_goes_again(
+    ferry: Ferry,
+) -> None:
+    """From then on, and not since that gc: its records were there until now."""
+    packs = {pack.subject: pack.digest for pack in look(ferry).content.packs}
+    old = packs["old-wheel 1.0"]
+    with ferry.open() as tiers:
+        tiers.store.upkeep.discard_object(old, at_s=1)  # long ago
+    first = collect(ferry, max_age_s=90 * DAY_S)
+    second = collect(ferry, max_age_s=90 * DAY_S)
+
+    assert (first.recovered, first.discarded, first.records) == (1, 1, 1)
+    assert (first.purged, second.purged) == (0, 0)
+    assert trash(ferry.store) == [old]
+
+
 def list_dated(ferry: Ferry) -> list[tuple[Digest, int, int]]:
     """Return all objects."""
     with ferry.open() as tiers:

@@ -229,7 +229,10 @@ def test_trash_is_brought_back_where_a_record_names_it() -> None:
 
 
 def test_what_comes_back_counts_and_may_be_what_goes() -> None:
-    """As after a gc that was killed: within the budget at once, not with the next one."""
+    """As after a gc that was killed: within the budget at once, not with the next one.
+
+    It comes back before it goes, or its grace would be the one that has begun long ago.
+    """
     packs = pack(1, days=3), pack(2, days=2, is_missing=True), pack(3, days=1)
     item = Trashed(packs[1].digest, NOW_S - 10, GIB)
     found = content(*packs, trash=(item,))
@@ -239,7 +242,8 @@ def test_what_comes_back_counts_and_may_be_what_goes() -> None:
     assert [int(v.digest, 16) for v in less.victims] == [1]
     assert (less.wanted, less.resting, less.over_bytes) == ((item,), (), 0)
     assert [int(v.digest, 16) for v in least.victims] == [1, 2]
-    assert (least.wanted, least.resting, least.over_bytes) == ((), (item,), 0)
+    assert (least.wanted, least.resting, least.over_bytes) == ((item,), (), 0)
+    assert (less.left_bytes, least.left_bytes) == (2 * GIB, GIB)
 
 
 def test_trash_stays_while_a_part_of_the_catalog_cannot_be_read() -> None:

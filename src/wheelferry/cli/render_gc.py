@@ -96,11 +96,11 @@ def render_plan(plan: GcPlan, location: str) -> str:
         lines += [render_table(rows, header=header, right=(2, 3)), ""]
     size = format_bytes(plan.content.object_bytes)
     if plan.victims:
-        left_bytes = plan.content.object_bytes - plan.victim_bytes
+        size = format_bytes(plan.content.object_bytes + plan.wanted_bytes)
         lines.append(
             f"would remove {count(len(plan.victims), 'object')} of"
             f" {format_bytes(plan.victim_bytes)} from {location} ({_count_reasons(plan.victims)}):"
-            f" {format_bytes(left_bytes)} of {size} stay; the room is free"
+            f" {format_bytes(plan.left_bytes)} of {size} stay; the room is free"
             f" {_render_grace(plan)}"
         )
     else:
@@ -135,7 +135,8 @@ def render_report(
             " the share was too full to write what was removed"
         )
     if report.discarded:
-        left_bytes = content.object_bytes - report.discarded_bytes
+        held_bytes = content.object_bytes + report.recovered_bytes
+        left_bytes = held_bytes - report.discarded_bytes
         lines.append(
             f"removed {count(report.discarded, 'object')} of"
             f" {format_bytes(report.discarded_bytes)}"

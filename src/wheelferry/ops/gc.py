@@ -4,6 +4,7 @@ gather: the view, when runners last needed each pack, all objects with their tim
 trash.  plan: `gc_plan`.  apply, in this order:
 
 1. *recover* what is in the trash though a record names it: a gc was killed before 5.
+   Also what is to go: its grace begins when it goes again.
 2. *purge* what has been in the trash for longer than the grace.
 3. *bury*: commit a segment with a tombstone for each record of the packs that are to go.
    Killed after it: the objects are orphans, which the next gc takes.
@@ -48,7 +49,7 @@ class GcReport:
         discarded, discarded_bytes: Objects that went to the trash.
         purged, purged_bytes: Objects that were removed for good.
         early: How many of those before their grace was over, for want of room.
-        recovered: Objects that were brought back.
+        recovered, recovered_bytes: Objects that were brought back.
         records: How many records were killed.
         others: Victims that another host had taken away already.
         stopped_by: What ended it half way, if anything did.
@@ -60,6 +61,7 @@ class GcReport:
     purged_bytes: int = 0
     early: int = 0
     recovered: int = 0
+    recovered_bytes: int = 0
     records: int = 0
     others: int = 0
     stopped_by: CacheError | StoreError | None = None
@@ -172,6 +174,7 @@ class _Removal:
     def _recover(self, item: Trashed) -> None:
         if self._upkeep.recover_object(item):
             self._report.recovered += 1
+            self._report.recovered_bytes += item.size_bytes
             self._tiers.emit(
                 Event(
                     name="object.recovered",

@@ -75,7 +75,8 @@ class GcPlan:
     Attributes:
         victims: What goes to the trash, in this order.
         expired: What is removed from there for good.
-        wanted: What is brought back from there: records name it.
+        wanted: What is brought back from there, before anything goes: records name it.
+            What of it goes again has a grace of its own then.
         resting: What stays there.
         content: The store as it is.
         budget: What it is to be.
@@ -98,6 +99,16 @@ class GcPlan:
     def victim_bytes(self) -> int:
         """Size of what goes to the trash."""
         return sum(victim.size_bytes for victim in self.victims)
+
+    @property
+    def left_bytes(self) -> int:
+        """Size of the objects after that."""
+        return self.content.object_bytes + self.wanted_bytes - self.victim_bytes
+
+    @property
+    def wanted_bytes(self) -> int:
+        """Size of what is brought back."""
+        return sum(item.size_bytes for item in self.wanted)
 
     @property
     def expired_bytes(self) -> int:
@@ -141,18 +152,14 @@ def plan_gc(content: Content, budget: Budget) -> GcPlan:
     rest = (p for p in packs if p.digest not in gone and not p.is_missing)
     misfits = [_make_victim(pack, why) for pack, why in choose_misfits(rest, aims)]
     victims = (*due, *misfits)
-    taken = {victim.digest for victim in victims}
     misfit_bytes = sum(victim.size_bytes for victim in misfits)
     hot_s = content.now_s - budget.grace_s
     named = [victim for victim in victims if victim.why is not Why.ORPHAN]
     return GcPlan(
         victims=victims,
         expired=trash.expired,
-        wanted=tuple(item for item in trash.wanted if item.digest not in taken),
-        resting=(
-            *trash.resting,
-            *(item for item in trash.wanted if item.digest in taken),
-        ),
+        wanted=trash.wanted,
+        resting=trash.resting,
         content=content,
         budget=budget,
         over_bytes=_find_missed(aims.get(Why.SIZE), misfit_bytes),
