@@ -6,6 +6,7 @@ there is replaced by what part NAME measured.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ NAMES = (
     *("pack_size", "rpcs", "locks", "fleet"),
 )
 _MAX_LOAD = 0.7
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 def find_part(name: str) -> Part:
@@ -41,16 +43,25 @@ def _list_parts() -> str:
     )
 
 
-def run_alone(name: str, arguments: Sequence[str], json_dir: Path | None) -> str:
-    """Run a part in a process of its own, and return what it prints.
+def run_alone(
+    name: str, arguments: Sequence[str], json_dir: Path | None
+) -> tuple[str, int]:
+    """Run a part in a process of its own; return what it prints, and its exit code.
 
     A child's peak of memory is never less than that of the process that started it.
+    Whoever interrupts this interrupts the part, too, which then prints what is complete.
     """
     command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     if json_dir is not None:
         json_dir.mkdir(parents=True, exist_ok=True)
         command += ["--json", str(json_dir / f"{name}.json")]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    interrupts: list[int] = []
+    earlier = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        part = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+    return part.stdout, _INTERRUPTED if interrupts else part.returncode
 
 
 def main() -> None:
@@ -73,6 +84,7 @@ def main() -> None:
     if unknown := [name for name in names if name not in NAMES]:
         parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(NAMES)}")
     left: list[str] = []
+    failed: list[str] = []
     for part in map(find_part, names):
         arguments = part.quick if args.quick else part.full
         if arguments is None:
@@ -81,13 +93,20 @@ def main() -> None:
         if (load := os.getloadavg()[0]) > _MAX_LOAD:
             warn(f"the load is {load:.1f}: something else is running, times will show")
         print(f"## {part.name}: {part.summary}\n", flush=True)
-        text = run_alone(part.name, arguments, args.json)
+        text, code = run_alone(part.name, arguments, args.json)
         print(text, flush=True)
-        if args.markdown is not None:
+        if code == _INTERRUPTED:
+            sys.exit(_INTERRUPTED)
+        if code:
+            warn(f"{part.name} failed: its table is not in the document")
+            failed.append(part.name)
+        elif args.markdown is not None:
             document = replace_marked(args.markdown.read_text(), part.name, text)
             args.markdown.write_text(document)
     if left:
         warn(f"not in a quick run: {', '.join(left)}")
+    if failed:
+        sys.exit(f"benchmarks: failed: {', '.join(failed)}; the others are complete")
 
 
 if __name__ == "__main__":

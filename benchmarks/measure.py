@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
@@ -69,11 +70,11 @@ class Part:
         parser.add_argument("--json", type=Path, metavar="FILE", help="write samples")
         self.add_options(parser)
         args = parser.parse_args()
-        load = os.getloadavg()[0]
+        machine = describe_machine()
         report = self.run(args)
-        print(describe_machine(load), report.text, sep="\n\n")
+        print(machine, report.text, sep="\n\n")
         if args.json is not None:
-            write_json(args.json, self.name, report, load=load)
+            write_json(args.json, self.name, report.results)
         if report.failure is not None:
             raise report.failure
 
@@ -91,26 +92,32 @@ def scratch(parent: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-def environment(load: float) -> dict[str, Json]:
+@cache
+def _load_before() -> float:
+    """Return the load of the minute before this was asked for the first time."""
+    return os.getloadavg()[0]
+
+
+def environment() -> dict[str, Json]:
     """Return what a reader needs to compare these figures with others."""
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
-        "load": load,
+        "load": _load_before(),
         "zstd": zstd_version,
         "wheelferry": version("wheelferry"),
     }
 
 
-def describe_machine(load: float) -> str:
-    """Return the same, in one line; `load` is that of the minute before."""
+def describe_machine() -> str:
+    """Return the same, in one line."""
     return (
         f"{len(os.sched_getaffinity(0))} cores ({_processor()}), "
         f"Linux {platform.release().partition('-')[0]}, "
         f"Python {platform.python_version()}, zstd {zstd_version}; "
-        f"load before: {load:.1f}"
+        f"load before: {_load_before():.1f}"
     )
 
 
@@ -133,15 +140,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-def write_json(path: Path, name: str, report: Report, *, load: float) -> None:
-    """Write the environment and the samples."""
+def write_json(path: Path, name: str, results: Mapping[str, Json]) -> None:
+    """Write the environment and the samples; whoever reads meanwhile finds all or none."""
     document = {
         "schema": f"wheelferry/benchmark-{name}/1",
-        "environment": environment(load),
-        "machine": describe_machine(load),
-        **report.results,
+        "environment": environment(),
+        "machine": describe_machine(),
+        **results,
     }
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    unfinished = path.with_name(f".{path.name}.tmp")
+    unfinished.write_text(json.dumps(document, indent=1) + "\n")
+    unfinished.replace(path)
 
 
 def warn(message: str) -> None:

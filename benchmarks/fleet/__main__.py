@@ -1,7 +1,7 @@
 """A fleet of runners, and every way that it can share: on a local folder, or on real NFS."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from benchmarks.fleet.network import Network
 from benchmarks.fleet.place import Place
 from benchmarks.fleet.sample import Sample
 from benchmarks.fleet.ways import BY_ID
-from benchmarks.measure import Part, Report, add_folder, warn
+from benchmarks.measure import Json, Part, Report, add_folder, warn, write_json
 from tests.nfs.rig import HOW_TO, find_missing
 from tests.support.uvs import installed_uv, load_uv
 
@@ -83,6 +83,7 @@ def measure(args: argparse.Namespace) -> Report:
     inputs = load_real(default_folder())
     uv = load_uv(args.uv) if args.uv else installed_uv()
     ways = [BY_ID[each] for each in args.ways or (_QUICK_WAYS if is_quick else BY_ID)]
+    conditions = f"{inputs.describe()}; uv {uv}."
     samples: list[Sample] = []
     failure: Exception | None = None
     try:
@@ -98,7 +99,9 @@ def measure(args: argparse.Namespace) -> Report:
                     folder=default_folder(),
                 )
                 for sample in course.run(args.rounds or (1 if is_quick else 3)):
-                    samples.append(sample)  # noqa: PERF402 - to have them when it ends
+                    samples.append(sample)
+                    if args.json is not None:  # a crash after hours loses one job
+                        write_json(args.json, "fleet", _encode(conditions, samples))
     except KeyboardInterrupt:
         warn("interrupted: what is complete until here follows")
     except Exception as exc:
@@ -106,15 +109,18 @@ def measure(args: argparse.Namespace) -> Report:
             raise
         warn("failed: what is complete until here follows")
         failure = exc
-    conditions = f"{inputs.describe()}; uv {uv}."
     return Report(
         text=f"{conditions}\n\n{report.make_report(samples, args)}",
-        results={
-            "conditions": conditions,
-            "samples": [each.encode() for each in samples],
-        },
+        results=_encode(conditions, samples),
         failure=failure,
     )
+
+
+def _encode(conditions: str, samples: Sequence[Sample]) -> dict[str, Json]:
+    return {
+        "conditions": conditions,
+        "samples": [each.encode() for each in samples],
+    }
 
 
 PART = Part(
