@@ -63,7 +63,7 @@ def test_prediction_needs_counts() -> None:
 
 def test_check_tells_the_error_of_each_way() -> None:
     """A prediction of 6 s where 5 s were then measured is 20 % too long."""
-    then = replace(JOB, network=FAR, before_s=3.0)
+    then = replace(JOB, network=FAR, before_s=3.0, share=make_share(100, waited_s=1.25))
     other = replace(JOB, way=Way.RSYNC)
     uncounted = replace(JOB, way=Way.PROXY, share=None)
     [old] = make_sites([JOB, other, uncounted])
@@ -79,7 +79,7 @@ def test_check_tells_the_error_of_each_way() -> None:
     assert (
         "### guest, RTT 1 ms, 800 Mbit/s: the model, checked against RTT 11 ms" in text
     )
-    assert "| new runner joins | wheelferry | 3.00 | 6.00 | 5.00 | +20% |" in text
+    assert "| wheelferry | 3.00 | 6.00 | 5.00 | +20% | 3.50 | 1.25 |" in text
 
 
 def test_check_skips_failed_jobs() -> None:
