@@ -86,7 +86,7 @@ class StoreContract:
     def test_new_store_is_empty(self, store):
         """Nothing is there, and nothing foreign."""
         assert store.list_segments() == frozenset()
-        assert list(store.upkeep.list_dated()) == []
+        assert list(store.upkeep.list_objects()) == []
         assert list(store.upkeep.list_foreign()) == []
 
     def test_put_object_is_seen_by_others(self, new_store):
@@ -98,7 +98,9 @@ class StoreContract:
         assert other.object_size(DIGEST) == len(DATA)
         with other.open_object(DIGEST) as stream:
             assert stream.read(len(DATA) + 1) + stream.read(1) == DATA
-        assert [item[:2] for item in other.upkeep.list_dated()] == [(DIGEST, len(DATA))]
+        assert [item[:2] for item in other.upkeep.list_objects()] == [
+            (DIGEST, len(DATA))
+        ]
         assert list(other.upkeep.list_foreign()) == []
 
     @pytest.mark.parametrize("data", [b"", b"x", bytes(3 << 20)], ids=len)
@@ -147,7 +149,7 @@ class StoreContract:
             store.put_object(chunks(wrong), digest=DIGEST, size_bytes=len(DATA))
 
         assert store.open_object(DIGEST) is None
-        assert list(store.upkeep.list_dated()) == []
+        assert list(store.upkeep.list_objects()) == []
 
     def test_put_object_passes_on_the_errors_of_its_source(self, store):
         """A spool that cannot be read is not the store's fault."""
@@ -310,7 +312,7 @@ class StoreContract:
     def test_survey_looks_and_leaves_nothing(self, store: Store) -> None:
         """It tells of room, writes only if it is to, and no object or segment comes."""
         self.put(store)
-        before = set(store.upkeep.list_dated()), store.list_segments()
+        before = set(store.upkeep.list_objects()), store.list_segments()
         found = store.upkeep.survey(writes=True)
         only_looked = store.upkeep.survey(writes=False)
 
@@ -318,7 +320,7 @@ class StoreContract:
         assert found.written_s > 0
         assert only_looked.written_s == 0
         assert 0 < found.free_bytes <= found.size_bytes
-        assert (set(store.upkeep.list_dated()), store.list_segments()) == before
+        assert (set(store.upkeep.list_objects()), store.list_segments()) == before
         assert list(store.upkeep.list_foreign()) == []
 
     def test_discarded_object_is_missing_and_in_the_trash(self, new_store):
@@ -395,7 +397,7 @@ class StoreContract:
         self.put(store)
         segment = store.commit_segment(encode_segment([], runner="r1", created_s=1))
         after_s = store.upkeep.clock_s()
-        ((digest, size_bytes, object_s),) = store.upkeep.list_dated()
+        ((digest, size_bytes, object_s),) = store.upkeep.list_objects()
         ((listed, segment_s),) = store.upkeep.segment_times().items()
 
         assert (digest, size_bytes, listed) == (DIGEST, len(DATA), segment)

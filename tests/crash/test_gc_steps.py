@@ -21,7 +21,7 @@ SECOND = plan("pure-wheel", files=FILES)
 
 PROMOTER = ("put_object", "commit_segment", "look_again")
 GC = ("list_segments", "commit_segment", "discard_object", "recover_object")
-GC_ALL = (*GC, "read_all", "list_dated", "list_trash", "purge_object")
+GC_ALL = (*GC, "read_all", "list_objects", "list_trash", "purge_object")
 
 
 @pytest.fixture

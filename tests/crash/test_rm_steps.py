@@ -22,7 +22,7 @@ SECOND = plan("pure-wheel", files=FILES)
 
 RM = ("commit_segment", "discard_object", "purge_object", "list_segments")
 PROMOTER = ("put_object", "commit_segment", "look_again")
-GC = ("list_segments", "list_dated", "list_trash", "recover_object", "discard_object")
+GC = ("list_segments", "list_objects", "list_trash", "recover_object", "discard_object")
 
 
 def rm(root: Path, store: Store, runner: str) -> None:

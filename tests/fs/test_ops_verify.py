@@ -4,6 +4,7 @@ import io
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,7 @@ from tests.support.forge import (
     replace_records,
 )
 from tests.support.parts import Around
+from tests.support.reads import CountingReads
 from tests.support.removing import collect
 from tests.support.soundness import objects
 from tests.support.tiers import Ferry, make_store
@@ -38,6 +40,7 @@ from wheelferry.store.reading import Reads
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
 from wheelferry.store.tombstones import Tombstone
+from wheelferry.store.upkeep import Dated, Foreign
 
 Expected = list[tuple[str, str, str]]
 """Severity, reference, and subject (or its beginning)."""
@@ -495,12 +498,36 @@ def test_damage_that_the_second_read_does_not_find(store: Path) -> None:
     )
 
 
+def test_verify_goes_through_the_objects_once(store: Path) -> None:
+    """An NFS client that has forgotten a listing asks the server for each file of it."""
+    top = store / "objects"
+    files = [object_path(store, digest) for digest in objects(store)]
+    (top / "ab/core").write_text("dump")
+    reads = CountingReads()
+    posix = PosixStore(store, disk=Disk(), runner="r1", reads=reads)
+
+    report = verify_store(posix, discard)
+
+    assert [finding.subject for finding in report.findings] == ["objects/ab/core"]
+    steps = Counter(
+        (step.name, path)
+        for step in reads.log
+        if (path := Path(step.paths[0])).is_relative_to(top)
+    )
+    reading = {key for key in steps if key[0] in ("open_file", "read_into")}
+    assert steps.keys() - reading == {
+        *(("list_entries", path) for path in (top, *top.iterdir())),
+        *(("file_facts", path) for path in files),
+    }
+    assert {steps[key] for key in steps.keys() - reading} == {1}
+
+
 def meanwhile(root: Path, act: Callable[[], object]) -> Store:
     """Return a store in which others do something after the catalog was read."""
 
     class Meanwhile(Around):
-        def list_dated(self) -> list[tuple[Digest, int, int]]:
-            found = list(self._inner.list_dated())
+        def list_objects(self) -> list[Dated | Foreign]:
+            found: list[Dated | Foreign] = list(self._inner.list_objects())
             act()
             return found
 

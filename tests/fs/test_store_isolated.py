@@ -36,7 +36,7 @@ from wheelferry.store.isolated.child import run
 from wheelferry.store.isolated.process import LANES
 from wheelferry.store.isolated.wire import StoreProcessFailed
 from wheelferry.store.posix import PosixStore
-from wheelferry.store.reading import FileFacts, Reads
+from wheelferry.store.reading import Entry, FileFacts, Reads
 from wheelferry.store.record import Digest
 
 DATA = bytes(range(256)) * 12_000
@@ -111,6 +111,10 @@ class HangingReads(Reads):
         self._step("list_names")
         return super().list_names(directory)
 
+    def list_entries(self, directory: Path) -> list[Entry]:
+        self._step("list_entries")
+        return super().list_entries(directory)
+
     def read_into(self, fd: int, buffer: memoryview) -> int:
         self._step("read_into")
         return super().read_into(fd, buffer)
@@ -165,10 +169,10 @@ HANGS = [
         id="list-segments",
     ),
     pytest.param(
-        HangingReads("list_names", 2),
+        HangingReads("list_entries", 2),
         None,
-        lambda store: list(store.upkeep.list_dated()),
-        id="list-dated",
+        lambda store: list(store.upkeep.list_objects()),
+        id="list-objects",
     ),
     pytest.param(None, HangingDisk("write"), put, id="write"),
     pytest.param(None, HangingDisk("sync_file"), put, id="sync"),
@@ -356,7 +360,7 @@ def test_slow_listing_is_heard_of_in_parts(root):
         add_object(root, b"%d" % number)
 
     with isolate(root, reads=SlowMuteReads(), timeout_s=1.5 * SLOW_S) as store:
-        assert len(list(store.upkeep.list_dated())) == 8
+        assert len(list(store.upkeep.list_objects())) == 8
 
 
 class FailingReads(Reads):
@@ -709,13 +713,13 @@ def test_listing_fails_where_it_fails(root):
     found = sum(len(list((root / "objects" / name).iterdir())) for name in seen)
 
     class HalfReads(Reads):
-        def list_names(self, directory: Path) -> list[str]:
+        def list_entries(self, directory: Path) -> list[Entry]:
             if directory.name > DIGEST[:2]:
                 raise OSError(errno.EIO, "bad")
-            return super().list_names(directory)
+            return super().list_entries(directory)
 
     with isolate(root, reads=HalfReads()) as store:
-        listing = store.upkeep.list_dated()
+        listing = store.upkeep.list_objects()
         listed = [next(listing)[0] for _ in range(found)]
         assert DIGEST in listed
         with pytest.raises(StoreUnavailable):
@@ -727,7 +731,7 @@ def test_what_is_left_half_way_disturbs_nothing(root):
     with isolate(root) as store:
         store.list_segments()
         before = open_files(store.pid)
-        listing = cast("Generator[object]", store.upkeep.list_dated())
+        listing = cast("Generator[object]", store.upkeep.list_objects())
         next(listing)
         stream = open_there(store)
         assert stream.read(10) == DATA[:10]
@@ -743,7 +747,7 @@ def test_what_is_left_half_way_disturbs_nothing(root):
 @pytest.mark.parametrize(
     "begin",
     [
-        pytest.param(lambda store: store.upkeep.list_dated(), id="list_dated"),
+        pytest.param(lambda store: store.upkeep.list_objects(), id="list_objects"),
         pytest.param(lambda store: store.upkeep.list_foreign(), id="list_foreign"),
         pytest.param(lambda store: store.upkeep.list_leftovers(), id="list_leftovers"),
         pytest.param(lambda store: store.usage.read_all(), id="read_all"),

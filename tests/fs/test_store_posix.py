@@ -10,6 +10,7 @@ from typing import BinaryIO
 import pytest
 
 from tests.support.disks import Died, DyingDisk, FailingDisk
+from tests.support.reads import CountingReads
 from tests.support.records import digest_of, make_record
 from wheelferry.disk import Disk
 from wheelferry.errors import (
@@ -29,6 +30,7 @@ from wheelferry.store.posix import PosixStore
 from wheelferry.store.reading import Reads
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.segment import encode_segment
+from wheelferry.store.upkeep import Dated, Foreign
 
 DATA = os.urandom(3 << 20)
 DIGEST = digest_of(DATA)
@@ -110,7 +112,9 @@ def test_open_refuses_a_newer_format(root):
         pytest.param(lambda store: store.open_object(DIGEST), id="open_object"),
         pytest.param(lambda store: store.object_size(DIGEST), id="object_size"),
         pytest.param(lambda store: store.look_again([DIGEST]), id="look_again"),
-        pytest.param(lambda store: list(store.upkeep.list_dated()), id="list_dated"),
+        pytest.param(
+            lambda store: list(store.upkeep.list_objects()), id="list_objects"
+        ),
         pytest.param(
             lambda store: list(store.upkeep.list_foreign()), id="list_foreign"
         ),
@@ -152,15 +156,15 @@ IN_AB = Digest("ab" + "0" * 62)
         ),
         pytest.param(
             "objects/ab",
-            lambda u: list(u.list_dated()),
+            lambda u: list(u.list_objects()),
             "list {root}/objects",
-            id="list_dated",
+            id="list_objects-one",
         ),
         pytest.param(
             "objects",
-            lambda u: list(u.list_dated()),
+            lambda u: list(u.list_objects()),
             "list {root}/objects",
-            id="list_dated-all",
+            id="list_objects",
         ),
         pytest.param(
             "trash", lambda u: u.list_trash(), "list {root}/trash", id="list_trash"
@@ -276,34 +280,39 @@ def test_what_is_no_file_is_no_object(root, kind):
 
     assert store.open_object(DIGEST) is None
     assert store.object_size(DIGEST) is None
-    assert list(store.upkeep.list_dated()) == []
-    assert [where for where, _ in store.upkeep.list_foreign()] == [
-        layout.object_path(DIGEST)
+    assert list(store.upkeep.list_objects()) == [
+        Foreign(layout.object_path(DIGEST), "it is not a regular file")
     ]
 
 
-def test_listings_skip_foreign_names(root):
-    """What others left in the store is neither object nor segment, and is reported."""
+def test_listings_tell_foreign_names(root):
+    """What others left in the store is neither object nor segment, and is told once."""
     store = store_in(root)
     put(store)
     segment = store.commit_segment(SEGMENT)
     wrong_place = "00" if not DIGEST.startswith("00") else "01"
-    foreign = [
+    among_objects = {
         f"objects/{DIGEST[:2]}/README",
         f"objects/{wrong_place}/{DIGEST}",
+    }
+    elsewhere = {
         "objects/notes",
         "catalog/.nfs0000000000000001",
         f"catalog/{'g' * 64}.seg",
         f"catalog/{segment}.seg.bak",
         "notes.txt",
-    ]
-    for name in foreign:
+    }
+    for name in among_objects | elsewhere:
         (root / name).write_bytes(b"x")
     (root / "lost+found").mkdir()
+    found = list(store.upkeep.list_objects())
 
-    assert [item[:2] for item in store.upkeep.list_dated()] == [(DIGEST, len(DATA))]
+    assert [item[:2] for item in found if isinstance(item, Dated)] == [
+        (DIGEST, len(DATA))
+    ]
+    assert {i.path for i in found if isinstance(i, Foreign)} == among_objects
     assert store.list_segments() == {segment}
-    assert sorted(where for where, _ in store.upkeep.list_foreign()) == sorted(foreign)
+    assert {item.path for item in store.upkeep.list_foreign()} == elsewhere
 
 
 def test_segment_with_other_bytes_is_corrupt(root):
@@ -387,7 +396,7 @@ def test_failed_write_is_translated_once(root, act, step, number, expected):
     assert f"[Errno {number}]" in caught.value.message
     assert caught.value.hint
     assert isinstance(caught.value.__cause__, OSError)
-    assert list(store_in(root).upkeep.list_dated()) == []
+    assert list(store_in(root).upkeep.list_objects()) == []
     assert staged(root) == []
 
 
@@ -475,6 +484,27 @@ def test_failed_read_is_translated_once(root, number):
         listing.list_segments()
 
 
+@pytest.mark.parametrize(
+    ("step", "use"),
+    [
+        ("list_names", lambda store: store.list_segments()),
+        ("list_entries", lambda store: list(store.upkeep.list_objects())),
+        ("list_entries", lambda store: list(store.upkeep.list_foreign())),
+    ],
+    ids=["list_segments", "list_objects", "list_foreign"],
+)
+def test_stale_handle_of_a_directory_is_opened_again_by_name(root, step, use):
+    """Once, and the listing is the same."""
+    put(store_in(root))
+    commit(store_in(root))
+    once = store_in(root, reads=FlakyReads(step, errno.ESTALE))
+    twice = store_in(root, reads=FlakyReads(step, errno.ESTALE, errno.ESTALE))
+
+    assert use(once) == use(store_in(root))
+    with pytest.raises(StoreUnavailable, match="Stale"):
+        use(twice)
+
+
 def test_stale_handle_of_a_segment_is_opened_again_by_name(root):
     """A segment is read from its beginning then."""
     segment = store_in(root).commit_segment(SEGMENT)
@@ -510,12 +540,24 @@ def test_opening_reads_once_and_a_segment_is_committed_without_a_look(root):
 
 
 def test_listing_of_foreign_files_looks_at_none(root):
-    """What a directory's entries say is enough."""
+    """What a directory's entries say is enough, and those of objects are left alone."""
     put(store_in(root))
-    reads = FlakyReads("file_facts")
+    reads = CountingReads()
 
     assert list(store_in(root, reads=reads).upkeep.list_foreign()) == []
-    assert reads.calls == []
+    assert [step.name for step in reads.log] == ["list_entries"] * len(reads.log)
+    assert sorted(step.paths[0] for step in reads.log) == [
+        str(root / name)
+        for name in (
+            "",
+            "catalog",
+            "objects",
+            "quarantine",
+            "staging",
+            "staging/r1",
+            "trash",
+        )
+    ]
 
 
 def test_look_again_opens_each_directory_once(root):
@@ -588,7 +630,7 @@ def test_nothing_half_written_is_seen_after_any_crash(root, act):
 
         fresh = store_in(root)
         fresh.open()
-        objects, segments = list(fresh.upkeep.list_dated()), fresh.list_segments()
+        objects, segments = list(fresh.upkeep.list_objects()), fresh.list_segments()
         seen.add(bool(objects or segments))
         assert [item[:2] for item in objects] in ([], [(DIGEST, len(DATA))])
         for segment in segments:

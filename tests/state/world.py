@@ -26,7 +26,7 @@ SHARED = frozenset(
         "clock_s",
         "commit_segment",
         "discard_object",
-        "list_dated",
+        "list_objects",
         "list_segments",
         "list_trash",
         "look_again",

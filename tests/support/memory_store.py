@@ -19,7 +19,13 @@ from wheelferry.store.layout import (
     usage_runner,
 )
 from wheelferry.store.record import Digest, SegmentId
-from wheelferry.store.upkeep import Quarantined, StoreSurvey, Trashed
+from wheelferry.store.upkeep import (
+    Dated,
+    Foreign,
+    Quarantined,
+    StoreSurvey,
+    Trashed,
+)
 from wheelferry.store.usage import Usage, UsageFile
 
 
@@ -154,7 +160,7 @@ class MemoryUpkeep:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    def list_foreign(self) -> Iterator[tuple[str, str]]:
+    def list_foreign(self) -> Iterator[Foreign]:
         yield from ()
 
     def survey(self, *, writes: bool) -> StoreSurvey:
@@ -176,9 +182,9 @@ class MemoryUpkeep:
     def clock_s(self) -> int:
         return self._store.server_s
 
-    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
+    def list_objects(self) -> Iterator[Dated | Foreign]:
         for digest, data in list(self._store.objects.items()):
-            yield digest, len(data), self._store.dates[digest]
+            yield Dated(digest, len(data), self._store.dates[digest])
 
     def discard_object(self, digest: Digest, *, at_s: int) -> bool:
         data = self._store.objects.pop(check_digest(digest), None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.support.disks import Step
-from wheelferry.store.reading import FileFacts, Reads
+from wheelferry.store.reading import Entry, FileFacts, Reads
 
 T = TypeVar("T")
 
@@ -46,13 +46,17 @@ class CountingReads(Reads):
         real = super().list_names
         return self._step("list_names", directory, lambda: real(directory))
 
-    def list_entries(self, directory: Path) -> list[tuple[str, bool]]:
+    def list_entries(self, directory: Path) -> list[Entry]:
         real = super().list_entries
         return self._step("list_entries", directory, lambda: real(directory))
 
     def file_facts(self, path: Path) -> FileFacts | None:
         real = super().file_facts
         return self._step("file_facts", path, lambda: real(path))
+
+    def is_directory(self, path: Path) -> bool:
+        real = super().is_directory
+        return self._step("is_directory", path, lambda: real(path))
 
     def read_into(self, fd: int, buffer: memoryview) -> int:
         real = super().read_into

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.records import digest_of
-from wheelferry.ops.verify_scope import Choice, Dated, Scope, choose
+from wheelferry.ops.verify_scope import Choice, Scope, choose
 from wheelferry.store.record import Digest
+from wheelferry.store.upkeep import Dated
 
 EVERYTHING = Scope()
 NAMES = sorted(digest_of(str(number)) for number in range(10))

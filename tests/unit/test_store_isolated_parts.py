@@ -8,7 +8,13 @@ import pytest
 from tests.support.records import digest_of
 from wheelferry.store.isolated.calls import Calls
 from wheelferry.store.isolated.parts import Part, decode_value, encode_value
-from wheelferry.store.upkeep import Quarantined, Trashed, Upkeep
+from wheelferry.store.upkeep import (
+    Dated,
+    Foreign,
+    Quarantined,
+    Trashed,
+    Upkeep,
+)
 from wheelferry.store.usage import Usage, UsageFile
 from wheelferry.store.usage_files import UsageFiles
 
@@ -25,6 +31,8 @@ USAGE = Usage(held=(DIGEST,), before=((7, (DIGEST,)),), figures=b"f", replaces=(
         (DIGEST, 1, 2),
         {DIGEST: 7},
         frozenset({DIGEST}),
+        Dated(DIGEST, 1, 2),
+        Foreign("notes", "its name"),
         Trashed(DIGEST, 1, 2),
         [Quarantined(DIGEST, 1, 2, True), Quarantined(DIGEST, 3, 4, False)],
         UsageFile("r1.x", 1, 2, USAGE),

@@ -7,6 +7,7 @@ from wheelferry.ops.gc_facts import Content, Orphan, Pack
 from wheelferry.ops.tiers import Tiers, find_bans
 from wheelferry.ops.usage import read_uses
 from wheelferry.store.record import Digest
+from wheelferry.store.upkeep import Dated
 
 
 def find_content(tiers: Tiers) -> Content:
@@ -30,7 +31,11 @@ def find_content(tiers: Tiers) -> Content:
     segments = tiers.view.segments()
     # The uses before the objects: what comes meanwhile is young by its own time.
     uses = read_uses(tiers.store)
-    dated = {digest: (size, s) for digest, size, s in tiers.store.upkeep.list_dated()}
+    dated = {
+        item.digest: (item.size_bytes, item.written_s)
+        for item in tiers.store.upkeep.list_objects()
+        if isinstance(item, Dated)
+    }
     times = tiers.store.upkeep.segment_times()
     trash = tuple(tiers.store.upkeep.list_trash())
     free_bytes = tiers.store.upkeep.survey(writes=False).free_bytes

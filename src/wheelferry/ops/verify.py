@@ -30,11 +30,12 @@ from wheelferry.ops.verify_catalog import (
 from wheelferry.ops.verify_memory import Memory
 from wheelferry.ops.verify_read import Verdict, read_packs
 from wheelferry.ops.verify_report import VerifyReport
-from wheelferry.ops.verify_scope import Dated, Scope, choose
+from wheelferry.ops.verify_scope import Scope, choose
 from wheelferry.pack.reader import Extracted
 from wheelferry.store import layout
 from wheelferry.store.base import Store
 from wheelferry.store.record import Digest
+from wheelferry.store.upkeep import Dated, Foreign
 
 __all__ = ["VerifyReport", "verify_store"]
 
@@ -71,6 +72,7 @@ def verify_store(
     verification = _Verification(store, emit)
     verification.check_foreign()
     verification.read_catalog()
+    verification.look_at_objects()
     verification.read_objects(scope, memory, is_anew=is_anew)
     verification.check_missing()
     verification.check_leftovers()
@@ -90,27 +92,27 @@ class _Verification:
         self._vanished: set[Digest] = set()
 
     def check_foreign(self) -> None:
-        """Find what is in the store's directories and is not the store's."""
-        for path, message in self._upkeep.list_foreign():
-            if path in layout.DIRECTORIES:
+        """Find what is not the store's, in all directories but those of objects."""
+        for item in self._upkeep.list_foreign():
+            if item.path in layout.DIRECTORIES:
                 raise UnsafePath(
-                    f"{path} in the store {self._store.location}: {message}",
+                    f"{item.path} in the store {self._store.location}: {item.problem}",
                     hint="nothing is read through it; see who can write to the store,"
                     " remove it, and run `wheelferry init` again",
                 )
-            self._findings.add(
-                Severity.WARNING, "foreign-file", path, message, "look at it, remove it"
-            )
+            self._report_foreign(item)
 
     def read_catalog(self) -> None:
         """Decode every segment, and collect the records that are not removed."""
         self._catalog = self._reader.read_all()
 
-    def read_objects(
-        self, scope: Scope, memory: Memory | None, *, is_anew: bool
-    ) -> None:
-        """Look at every object, and read those that are in the scope."""
-        self._objects = [Dated(*item) for item in self._upkeep.list_dated()]
+    def look_at_objects(self) -> None:
+        """Look at every object, and find what is among them and is none."""
+        for item in self._upkeep.list_objects():
+            if isinstance(item, Foreign):
+                self._report_foreign(item)
+            else:
+                self._objects.append(item)
         for item in self._objects:
             if item.digest not in self._catalog.lines:
                 self._findings.add(
@@ -120,6 +122,11 @@ class _Verification:
                     f"no record names it ({item.size_bytes} bytes): a promoter was"
                     " interrupted, or is at work; `wheelferry gc` removes it in time",
                 )
+
+    def read_objects(
+        self, scope: Scope, memory: Memory | None, *, is_anew: bool
+    ) -> None:
+        """Read the objects that are in the scope."""
         is_dated = scope.since_s < float("inf")
         choice = choose(
             self._objects,
@@ -201,6 +208,15 @@ class _Verification:
         there = {item.digest for item in self._objects} - self._vanished
         report.present = frozenset(there - report.bad_packs.keys())
         return report
+
+    def _report_foreign(self, item: Foreign) -> None:
+        self._findings.add(
+            Severity.WARNING,
+            "foreign-file",
+            item.path,
+            item.problem,
+            "look at it, remove it",
+        )
 
     def _of_other_sizes(self) -> list[Dated]:
         """Return the objects that are longer or shorter than a record says."""

@@ -17,10 +17,10 @@ from wheelferry.errors import (
     StoreUnavailable,
     WheelferryError,
 )
-from wheelferry.ops.verify_scope import Dated
 from wheelferry.pack.pool import BUDGET_BYTES, Job, Pool
 from wheelferry.pack.reader import Extracted, check_pack
 from wheelferry.store.base import Store
+from wheelferry.store.upkeep import Dated
 
 T = TypeVar("T")
 

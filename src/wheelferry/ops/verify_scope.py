@@ -3,17 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from wheelferry.store.record import Digest
-
-
-class Dated(NamedTuple):
-    """An object, its size in bytes, and when it was written on the server's clock."""
-
-    digest: Digest
-    size_bytes: int
-    written_s: int
+from wheelferry.store.upkeep import Dated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

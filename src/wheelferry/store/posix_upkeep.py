@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING
 from wheelferry.disk import Disk
 from wheelferry.store import layout
 from wheelferry.store.faults import Faults
-from wheelferry.store.foreign import find_foreign
 from wheelferry.store.leftovers import find_leftovers, remove_leftover
+from wheelferry.store.listing import find_foreign, find_objects
 from wheelferry.store.reading import Reads, facts_current, list_current, size_current
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.removal import rename_there, unlink_there
 from wheelferry.store.staging import Staging
 from wheelferry.store.survey import take_survey
-from wheelferry.store.upkeep import Quarantined, StoreSurvey, Trashed
+from wheelferry.store.upkeep import (
+    Dated,
+    Foreign,
+    Quarantined,
+    StoreSurvey,
+    Trashed,
+)
 
 if TYPE_CHECKING:
     from wheelferry.store.quarantine import Quarantine
@@ -65,23 +71,13 @@ class PosixUpkeep:
         with self._faults.writing("write", self._staging.directory):
             return int(self._staging.server_time_s())
 
-    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
-        """Yield all objects with their sizes and times; see `Upkeep.list_dated`.
-
-        Foreign names and non-files are skipped.
-        """
+    def list_objects(self) -> Iterator[Dated | Foreign]:
+        """Yield what is in the directories of `objects/`; see `Upkeep.list_objects`."""
         with self._faults.reading("list", self._root / layout.OBJECTS):
-            for prefix in layout.PREFIXES:
-                directory = self._root / layout.OBJECTS / prefix
-                for name in sorted(list_current(self._reads, directory)):
-                    digest = layout.parse_object_name(prefix, name)
-                    if digest and (
-                        facts := facts_current(self._reads, directory / name)
-                    ):
-                        yield digest, facts.size_bytes, int(facts.written_s)
+            yield from find_objects(self._root, self._reads)
 
-    def list_foreign(self) -> Iterator[tuple[str, str]]:
-        """Yield what does not belong into the store; see `Upkeep.list_foreign`."""
+    def list_foreign(self) -> Iterator[Foreign]:
+        """Yield what is foreign anywhere else; see `Upkeep.list_foreign`."""
         with self._faults.reading("list", self._root):
             yield from find_foreign(self._root, self._reads)
 

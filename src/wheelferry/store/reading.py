@@ -9,8 +9,9 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from wheelferry.errors import ObjectCorrupt
 from wheelferry.store.beats import beat
@@ -29,6 +30,17 @@ _FORGOTTEN = frozenset({errno.ESTALE, errno.EBADF})
 Linux says EBADF of one that was removed, once a restarted NFSv4 server has refused to
 open it for us again.
 """
+
+
+T = TypeVar("T")
+
+
+class Entry(NamedTuple):
+    """A name in a directory, and what has it: a link is neither file nor directory."""
+
+    name: str
+    is_file: bool
+    is_directory: bool
 
 
 class FileFacts(NamedTuple):
@@ -62,10 +74,17 @@ class Reads:
         beat()
         return names
 
-    def list_entries(self, directory: Path) -> list[tuple[str, bool]]:
-        """Return the same, and whether each is a regular file; that costs no call."""
+    def list_entries(self, directory: Path) -> list[Entry]:
+        """Return the same, and what each is of; that costs no call."""
         with os.scandir(directory) as entries:
-            found = [(e.name, e.is_file(follow_symlinks=False)) for e in entries]
+            found = [
+                Entry(
+                    entry.name,
+                    entry.is_file(follow_symlinks=False),
+                    entry.is_dir(follow_symlinks=False),
+                )
+                for entry in entries
+            ]
         beat()
         return found
 
@@ -165,12 +184,21 @@ def list_current(reads: Reads, directory: Path) -> list[str]:
 
     If the server has forgotten it since it was opened, it is opened by name once more.
     """
+    return _list_again(reads.list_names, directory)
+
+
+def entries_current(reads: Reads, directory: Path) -> list[Entry]:
+    """Return the same, and what each is of."""
+    return _list_again(reads.list_entries, directory)
+
+
+def _list_again(list_it: Callable[[Path], list[T]], directory: Path) -> list[T]:
     try:
-        return reads.list_names(directory)
+        return list_it(directory)
     except OSError as exc:
         if exc.errno != errno.ESTALE:
             raise
-    return reads.list_names(directory)
+    return list_it(directory)
 
 
 def _fill(reads: Reads, fd: int, size_bytes: int) -> bytes:

@@ -38,6 +38,21 @@ class StoreSurvey(NamedTuple):
     trouble: str
 
 
+class Dated(NamedTuple):
+    """An object, its size in bytes, and when it was written, as `Upkeep.clock_s`."""
+
+    digest: Digest
+    size_bytes: int
+    written_s: int
+
+
+class Foreign(NamedTuple):
+    """Something that does not belong into a store: where it is, and what is wrong."""
+
+    path: str
+    problem: str
+
+
 class Trashed(NamedTuple):
     """An object that was removed, and can be had back until its grace is over.
 
@@ -91,18 +106,18 @@ class Upkeep(Protocol):
         """
         ...
 
-    def list_dated(self) -> Iterator[tuple[Digest, int, int]]:
-        """Yield all objects with size in bytes and the time when each was written.
+    def list_objects(self) -> Iterator[Dated | Foreign]:
+        """Yield all objects, and what is among them and does not belong there.
 
-        In no particular order; the time is by `clock_s`.
+        In no particular order.
         """
         ...
 
-    def list_foreign(self) -> Iterator[tuple[str, str]]:
-        """Yield what does not belong into the store: where it is, and what is wrong.
+    def list_foreign(self) -> Iterator[Foreign]:
+        """Yield what else does not belong into the store.
 
-        `list_dated` and `Store.list_segments` skip it.  A medium that holds nothing but
-        what this interface put there yields nothing.
+        All other listings skip it.  A medium that holds nothing but what this interface
+        put there has nothing foreign.
         """
         ...
 

@@ -18,6 +18,8 @@ _PROTOCOLS: Final = {"upkeep": upkeep.Upkeep, "usage": usage_files.UsageFiles}
 _VALUES: Final = {
     made.__name__: made
     for made in (
+        upkeep.Dated,
+        upkeep.Foreign,
         upkeep.Quarantined,
         upkeep.StoreSurvey,
         upkeep.Trashed,
