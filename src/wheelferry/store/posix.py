@@ -35,6 +35,7 @@ from wheelferry.store.record import Digest, SegmentId
 if TYPE_CHECKING:
     from wheelferry.store.posix_upkeep import PosixUpkeep
     from wheelferry.store.posix_usage import PosixUsage
+    from wheelferry.store.site import Site
     from wheelferry.store.staging import Staged, Staging
 
 _READ_BYTES = 1 << 20
@@ -66,6 +67,12 @@ class PosixStore:
         return Staging(self._root, disk=self._disk, runner=self._runner)
 
     @property
+    def _site(self) -> "Site":
+        from wheelferry.store.site import Site  # noqa: PLC0415 (for few)
+
+        return Site(self._root, self._disk, self._reads, self._staging)
+
+    @property
     def location(self) -> str:
         """The directory."""
         return str(self._root)
@@ -75,18 +82,14 @@ class PosixStore:
         """What is in `usage/`."""
         from wheelferry.store.posix_usage import PosixUsage  # noqa: PLC0415 (for few)
 
-        return PosixUsage(
-            self._root, disk=self._disk, reads=self._reads, staging=self._staging
-        )
+        return PosixUsage(self._site)
 
     @cached_property
     def upkeep(self) -> "PosixUpkeep":
         """What tends it."""
         from wheelferry.store.posix_upkeep import PosixUpkeep  # noqa: PLC0415 (for few)
 
-        return PosixUpkeep(
-            self._root, disk=self._disk, reads=self._reads, staging=self._staging
-        )
+        return PosixUpkeep(self._site)
 
     def open(self, *, expected_id: str | None = None) -> StoreInfo:
         """Read `wheelferry.json`; raise as `Store.open`, or StoreUnavailable.

@@ -8,18 +8,16 @@ open reads on.
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelferry.disk import Disk
 from wheelferry.store import layout
 from wheelferry.store.faults import Faults
 from wheelferry.store.leftovers import find_leftovers, remove_leftover
 from wheelferry.store.listing import find_foreign, find_objects
-from wheelferry.store.reading import Reads, facts_current, list_current, size_current
+from wheelferry.store.reading import facts_current, list_current, size_current
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.removal import rename_there, unlink_there
-from wheelferry.store.staging import Staging
+from wheelferry.store.site import Site
 from wheelferry.store.survey import take_survey
 from wheelferry.store.upkeep import (
     Dated,
@@ -34,31 +32,18 @@ if TYPE_CHECKING:
 
 
 class PosixUpkeep:
-    """The upkeep of the store in `root`; `upkeep.Upkeep` has the contracts.
+    """The upkeep of a store; `upkeep.Upkeep` has the contracts."""
 
-    Args:
-        root: The directory.
-        disk: What changes it.
-        reads: What reads it.
-        staging: This runner's part of it, as the store has it.
-    """
-
-    def __init__(
-        self, root: Path, *, disk: Disk, reads: Reads, staging: Staging
-    ) -> None:
-        self._root = root
-        self._disk = disk
-        self._reads = reads
-        self._staging = staging
-        self._faults = Faults(root)
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._root, self._disk, self._reads, self._staging = site
+        self._faults = Faults(self._root)
 
     @cached_property
     def _quarantine(self) -> "Quarantine":
         from wheelferry.store.quarantine import Quarantine  # noqa: PLC0415 (for verify)
 
-        return Quarantine(
-            self._root, disk=self._disk, reads=self._reads, staging=self._staging
-        )
+        return Quarantine(self._site)
 
     def survey(self, *, writes: bool) -> StoreSurvey:
         """Look at the share itself; see `Upkeep.survey`."""

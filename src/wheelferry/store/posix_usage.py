@@ -10,13 +10,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from wheelferry.disk import Disk
 from wheelferry.errors import RecordMalformed, StoreFormatUnsupported
 from wheelferry.store import layout
 from wheelferry.store.faults import Faults
-from wheelferry.store.reading import Reads, list_current, read_current
+from wheelferry.store.reading import list_current, read_current
 from wheelferry.store.removal import unlink_there
-from wheelferry.store.staging import Staging
+from wheelferry.store.site import Site
 from wheelferry.store.usage import (
     MAX_USAGE_BYTES,
     Usage,
@@ -30,23 +29,11 @@ _MAX_ROUNDS = 16
 
 
 class PosixUsage:
-    """The usage files of the store in `root`; `usage_files.UsageFiles` has the contracts.
+    """The usage files of a store; `usage_files.UsageFiles` has the contracts."""
 
-    Args:
-        root: The directory.
-        disk: What changes it.
-        reads: What reads it.
-        staging: This runner's part of it, as the store has it.
-    """
-
-    def __init__(
-        self, root: Path, *, disk: Disk, reads: Reads, staging: Staging
-    ) -> None:
-        self._root = root
-        self._disk = disk
-        self._reads = reads
-        self._staging = staging
-        self._faults = Faults(root)
+    def __init__(self, site: Site) -> None:
+        self._root, self._disk, self._reads, self._staging = site
+        self._faults = Faults(self._root)
 
     def write(self, name: str, usage: Usage) -> None:
         """Write a usage file; see `UsageFiles.write`.

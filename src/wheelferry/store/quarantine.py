@@ -12,14 +12,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from wheelferry.disk import Disk
 from wheelferry.errors import RecordMalformed, StoreFormatUnsupported
 from wheelferry.store import layout
-from wheelferry.store.reading import Reads, list_current, open_current, size_current
+from wheelferry.store.reading import list_current, open_current, size_current
 from wheelferry.store.record import Digest, SegmentId
 from wheelferry.store.removal import rename_there, unlink_there
 from wheelferry.store.segment import decode_segment
-from wheelferry.store.staging import Staging
+from wheelferry.store.site import Site
 from wheelferry.store.upkeep import Quarantined
 
 _BLOCK_BYTES: Final = 1 << 20
@@ -30,15 +29,10 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Quarantine:
-    """`quarantine/` of the store in `root`."""
+    """`quarantine/` of a store."""
 
-    def __init__(
-        self, root: Path, *, disk: Disk, reads: Reads, staging: Staging
-    ) -> None:
-        self._root = root
-        self._disk = disk
-        self._reads = reads
-        self._staging = staging
+    def __init__(self, site: Site) -> None:
+        self._root, self._disk, self._reads, self._staging = site
 
     def take_object(self, digest: Digest, at_s: int, reason: str) -> bool:
         """Move an object here; return whether it is here, and damaged.
