@@ -141,9 +141,8 @@ class Machine:
 
     def check_out(self, project: Path) -> None:
         """Have a fresh checkout, without an environment."""
-        self.runner.shell(
-            f"rm -rf {self.work}; mkdir {self.work}; cp {project}/* {self.work}"
-        )
+        work, source = shlex.quote(self.work), shlex.quote(str(project))
+        self.runner.shell(f"rm -rf {work}; mkdir {work}; cp {source}/* {work}")
         if self.way.check_out:
             self.shell(self.way.check_out)
 
@@ -166,7 +165,8 @@ class Machine:
 
     def count_installed(self) -> int:
         """Return how many packages the environment has."""
-        listed = f"{self.work}/.venv/lib/*/site-packages/*.dist-info"
+        work = shlex.quote(self.work)
+        listed = f"{work}/.venv/lib/*/site-packages/*.dist-info"
         return int(self.runner.shell(f"ls -d {listed} 2>/dev/null | wc -l"))
 
 

@@ -42,7 +42,7 @@ def serve(place: Place, folder: Path) -> Iterator[str]:
     find = [str(programs / "python"), "-c", _FREE_PORT, address]
     port = server.shell(shlex.join(find)).strip()
     kept = f"{server.local}/proxy"
-    server.shell(f"rm -rf {kept}; mkdir {kept}")
+    server.shell(f"rm -rf {shlex.quote(kept)}; mkdir {shlex.quote(kept)}")
     running = server.start(
         [
             *(str(programs / "python"), "-m", "gunicorn", f"--bind={address}:{port}"),
@@ -65,7 +65,7 @@ def serve(place: Place, folder: Path) -> Iterator[str]:
     finally:
         running.stop()
         _expect_end(running.wait(_STOP_S))
-        server.shell(f"rm -rf {kept}")
+        server.shell(shlex.join(["rm", "-rf", kept]))
 
 
 def _expect_end(ran: Ran) -> None:

@@ -26,7 +26,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
 def _run(
     inputs: Inputs, uv: Uv, folder: Path, ways: Sequence[Way], *scenarios: Scenario
 ) -> list[Sample]:
-    with open_local(inputs.files, runners=2, folder=folder) as place:
+    disk = folder / "a disk"  # whose name no script may take for two
+    disk.mkdir()
+    with open_local(inputs.files, runners=2, folder=disk) as place:
         course = Course(
             place=place,
             inputs=inputs,
