@@ -53,7 +53,6 @@ def run_alone(
     """
     command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     if json_dir is not None:
-        json_dir.mkdir(parents=True, exist_ok=True)
         command += ["--json", str(json_dir / f"{name}.json")]
     interrupts: list[int] = []
     earlier = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
@@ -62,6 +61,16 @@ def run_alone(
     finally:
         signal.signal(signal.SIGINT, earlier)
     return part.stdout, _INTERRUPTED if interrupts else part.returncode
+
+
+def _expect_marks(path: Path, names: Sequence[str]) -> None:
+    """Refuse a document without a place for all tables, before hours of measuring."""
+    try:
+        document = path.read_text()
+    except OSError as exc:
+        raise SystemExit(f"benchmarks: {exc}") from exc
+    for name in names:
+        replace_marked(document, name, "")
 
 
 def main() -> None:
@@ -83,6 +92,8 @@ def main() -> None:
     names = args.names or NAMES
     if unknown := [name for name in names if name not in NAMES]:
         parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(NAMES)}")
+    if args.markdown is not None:
+        _expect_marks(args.markdown, names)
     left: list[str] = []
     failed: list[str] = []
     for part in map(find_part, names):

@@ -70,6 +70,8 @@ class Part:
         parser.add_argument("--json", type=Path, metavar="FILE", help="write samples")
         self.add_options(parser)
         args = parser.parse_args()
+        if args.json is not None:  # or hours of samples have no place to be written to
+            args.json.parent.mkdir(parents=True, exist_ok=True)
         machine = describe_machine()
         report = self.run(args)
         print(machine, report.text, sep="\n\n")

@@ -1,5 +1,6 @@
 """`python -m benchmarks`: what becomes of the other parts when one fails, or is ended."""
 
+import argparse
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import benchmarks.__main__ as benchmarks
+from benchmarks.measure import Part, Report
 from tests.support.daemons import eventually
 
 _GIVE_UP_S = 30.0
@@ -51,6 +53,44 @@ def test_part_that_fails_does_not_end_the_others(
     printed = capsys.readouterr().out
     assert "half" in printed
     assert "new" in printed
+
+
+def test_document_without_a_place_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not when a part of hours has ended; neither does that end the others."""
+    ran: list[str] = []
+    monkeypatch.setattr(
+        benchmarks, "run_alone", lambda name, *_: ran.append(name) or ("", 0)
+    )
+    document = tmp_path / "document.md"
+    argv = ["benchmarks", "startup", "pull", f"--markdown={document}"]
+    monkeypatch.setattr(sys, "argv", argv)
+
+    with pytest.raises(SystemExit, match=r"No such file.*document\.md"):
+        benchmarks.main()
+    document.write_text(_marked(startup="old"))
+    with pytest.raises(SystemExit, match="no lines <!-- begin pull -->"):
+        benchmarks.main()
+
+    assert ran == []
+
+
+def test_samples_have_a_folder_before_they_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made, if need be; it is no reason to lose them at the end."""
+    path = tmp_path / "not/there/run.json"
+
+    def run(_args: argparse.Namespace) -> Report:
+        assert path.parent.is_dir()
+        return Report(text="", results={"samples": []})
+
+    monkeypatch.setattr(sys, "argv", ["part", f"--json={path}"])
+
+    Part(name="part", summary="", add_options=lambda _: None, run=run).main()
+
+    assert path.exists()
 
 
 def test_interrupted_part_says_what_is_complete(tmp_path: Path) -> None:
