@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.support.tiers import Ferry, empty_store
 from wheelferry.bench.yard import ABANDONED_S, Yard
 from wheelferry.disk import Disk
 from wheelferry.errors import StoreError, StoreFull, StoreReadOnly
+from wheelferry.pack.zstd import compress
 
 __all__ = ["machine"]
 
@@ -350,6 +352,26 @@ def test_rate_holds_all_that_is_written(machine: Machine) -> None:
     count, seconds = yard.read_probe(2 << 20, until_s)
     assert count == 3 << 20
     assert seconds >= 0.99
+    yard.remove_folder()
+
+
+def test_archive_that_somebody_replaced_takes_no_memory(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """A kilobyte on the share may be gigabytes unpacked."""
+    yard = Yard(machine.store, disk=Disk(), runner="r1")
+    yard.make_folder(UNIQUE)
+    archive = machine.store / f"staging/r1/{UNIQUE}.try/cache.tar.zst"
+    archive.write_bytes(compress(bytes(64 << 20)))
+
+    tracemalloc.start()
+    try:
+        yard.unpack_archive(str(tmp_path), "tar", None, time.monotonic() + 60)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < 8 << 20
     yard.remove_folder()
 
 

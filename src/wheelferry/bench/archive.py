@@ -96,7 +96,8 @@ class _Packed(io.RawIOBase):
 def unpack_archive(path: Path, target: Path, tar: str, flow: Flow) -> bool:
     """Unpack an archive with the program `tar`; return whether all was.
 
-    That program touches only `target`: the archive is read here.
+    That program touches only `target`: the archive is read here.  Whatever the archive
+    is by now, no more than a block of it is in memory.
     """
     unpacker = ZstdDecompressor()
     with (
@@ -110,9 +111,13 @@ def unpack_archive(path: Path, target: Path, tar: str, flow: Flow) -> bool:
     ):
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # it has failed, and its code says so
-            while flow.goes_on() and (block := file.read(_BLOCK_BYTES)):
-                flow.wait_for(len(block))
-                process.stdin.write(unpacker.decompress(block))
+            while not unpacker.eof and flow.goes_on():
+                block = b""
+                if unpacker.needs_input:
+                    if not (block := file.read(_BLOCK_BYTES)):
+                        break
+                    flow.wait_for(len(block))
+                process.stdin.write(unpacker.decompress(block, _BLOCK_BYTES))
         if not unpacker.eof:
             process.kill()
     return unpacker.eof and process.returncode == 0
