@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.fs.test_cli_deadline import IN_TIME_S, Done, Machine, machine
-from tests.support.cachetree import few, make_cache
+from tests.support.cachetree import few, make_cache, make_files, plan
 from tests.support.disks import FailingDisk
 from tests.support.locks import lock_of
 from tests.support.tiers import Ferry, empty_store
@@ -166,6 +166,25 @@ def test_half_of_a_lock_stands_for_all(machine: Machine, project: Path) -> None:
     pack_bytes = found["measured"]["pack_bytes"]
     assert found["ways"][-1]["fresh"]["share_bytes"] == 4 * pack_bytes
     assert "scaled from 1 of 2 packages, by 4.00" in found["notes"]
+
+
+def test_few_files_do_not_stand_for_an_archive_of_all(
+    machine: Machine, project: Path
+) -> None:
+    """Where --max-size has no room for a large package, its ratio is not made up."""
+    large = make_files("large", library=(os.urandom(5 << 20), False))
+    cache = make_cache(machine.root / "other", [plan("large", files=large)])
+    Ferry(cache=cache, store=machine.store).promote()
+    lock = lock_of(**{"pure-wheel": WHEEL_BYTES, "large": 5 << 20})
+    (project / "uv.lock").write_text(lock)
+
+    found = read(bench(machine, project, "--json"))
+
+    ways = {way["way"]: way["fresh"] for way in found["ways"]}
+    assert found["measured"]["archive_bytes"] == 0
+    assert ways["archive"]["share_bytes"] is ways["archive"]["wait_s"] is None
+    assert ways["wheelferry"]["share_bytes"] > 5 << 20
+    assert any("half of the files (--max-size)" in note for note in found["notes"])
 
 
 def test_without_a_lock_nothing_is_begun(machine: Machine, tmp_path: Path) -> None:

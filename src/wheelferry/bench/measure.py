@@ -189,7 +189,10 @@ class _Measurement:
                 read_s = self._sampled.fresh.seconds / self._sampled.files
             self._share = self._share._replace(file_write_s=write_s, file_read_s=read_s)
         if self._sampled is None:
-            self._note(f"uv's cache on the share could not be measured: {_LATE}")
+            self._note(
+                f"uv's cache on the share could not be measured: {_LATE}, or there is no"
+                " room for a directory of files (--max-size)"
+            )
         if not course.tar:
             self._note("an archive could not be measured: there is no tar here")
             return
@@ -197,7 +200,10 @@ class _Measurement:
         with suppress(DeadlinePassed):
             self._archived = measure_archive(course, fetched, max_bytes // 4)
         if self._archived is None:
-            self._note(f"an archive could not be measured: {_LATE}, or --max-size")
+            self._note(
+                f"an archive could not be measured: {_LATE}, or there is no room for half"
+                " of the files (--max-size)"
+            )
 
     def _note(self, note: str) -> None:
         self._notes.append(note)

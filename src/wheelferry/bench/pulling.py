@@ -25,7 +25,7 @@ from wheelferry.store.isolated import IsolatedStore
 from wheelferry.store.view import View
 
 ENOUGH = 0.5
-"""Of the packages that a job needs, the part that stands for all."""
+"""Of the packages that a job needs, or of their files, the part that stands for all."""
 
 ROOM = 3
 """How often the trees are on this machine's disk at one time: the pull, and two rivals."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from wheelferry.bench.course import Course
 from wheelferry.bench.facts import Archived, Sampled
-from wheelferry.bench.pulling import Fetched
+from wheelferry.bench.pulling import ENOUGH, Fetched
 from wheelferry.bench.sample import choose_files, choose_within
 from wheelferry.bench.trees import ARCHIVES, list_files
 
@@ -62,10 +62,18 @@ def measure_files(
 def measure_archive(
     course: Course, fetched: Fetched, max_bytes: int
 ) -> Archived | None:
-    """Return what it takes to read and unpack them; None if there was no time."""
+    """Return what it takes to read and unpack them; None if there was no time, or room.
+
+    What there is room for may be the small packages only, which compress like no others:
+    fewer than half of the bytes say nothing of all.
+    """
     yard, bounds = course.yard, course.bounds
     packs = [(f"{ARCHIVES}/{r.pack}", r.pack_bytes) for r in fetched.plan.fetched]
     names = _existing(fetched.cache, choose_within(packs, int(max_bytes * _FULL)))
+    trees = {f"{ARCHIVES}/{r.pack}": r.tree_bytes for r in fetched.plan.fetched}
+    tree_bytes = sum(trees[name] for name in set(names))
+    if tree_bytes < ENOUGH * fetched.pulled.tree_bytes:
+        return None
     size_bytes = yard.ask(
         "write_archive",
         str(fetched.cache),
@@ -90,9 +98,6 @@ def measure_archive(
     course.tiers.disk.remove_tree(target)
     if not is_whole:
         return None
-    chosen = set(names)
-    trees = {f"{ARCHIVES}/{r.pack}": r.tree_bytes for r in fetched.plan.fetched}
-    tree_bytes = sum(trees[name] for name in chosen)
     return Archived(size_bytes, tree_bytes, spent)
 
 
