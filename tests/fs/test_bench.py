@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import time
 import tracemalloc
@@ -280,6 +281,24 @@ def test_run_that_is_ended_tidies_up(
             process.send_signal(number)
             _, err = process.communicate(timeout=10)
         assert process.returncode == 130, err
+
+
+def test_run_under_nohup_goes_on_without_its_terminal(
+    machine: Machine, project: Path
+) -> None:
+    """A signal that whoever started it has ignored does not end it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = at_work(machine, project)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    with process:
+        process.send_signal(signal.SIGHUP)
+        ignored = Path(f"/proc/{process.pid}/status").read_text()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    mask = int(re.findall(r"^SigIgn:\s*(\w+)$", ignored, re.MULTILINE)[0], 16)
+    assert mask >> (signal.SIGHUP - 1) & 1
 
 
 def test_run_that_is_killed_leaves_what_others_take_away(

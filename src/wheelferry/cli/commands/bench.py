@@ -191,13 +191,18 @@ def _fleets(given: dict[str, Any]) -> "tuple[Fleet, ...]":
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP end it as Ctrl-C does: it tidies up first."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(n, signal.default_int_handler) for n in numbers]
+    """Have SIGTERM and SIGHUP end it as Ctrl-C does: it tidies up first.
+
+    What is ignored, as SIGHUP by `nohup`, stays so.
+    """
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)}
+    heard = {n: was for n, was in before.items() if was is not signal.SIG_IGN}
+    for number in heard:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in heard.items():
             signal.signal(number, handler)
 
 
