@@ -131,7 +131,9 @@ def _processor() -> str:
 
 
 def spread(samples: Sequence[float], digits: int = 2) -> str:
-    """Return the median and the range of some samples, for people."""
+    """Return the median and the range of some samples, for people; one has no range."""
+    if len(samples) == 1:
+        return f"{samples[0]:.{digits}f}"
     middle, low, high = statistics.median(samples), min(samples), max(samples)
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 

@@ -178,8 +178,9 @@ def _one_of_fleet(
     def judge(case: Case, ours: Jobs) -> Finding:
         some = ours.total(what)
         none = _need(case, Way.NO_SHARING)
-        if none.runners != ours.runners:
-            raise Missing(f"{ours.runners} runners, and {none.runners} without sharing")
+        if len(fleets := {*ours.fleets, *none.fleets}) > 1:
+            mixed = " and of ".join(map(str, sorted(fleets)))
+            raise Missing(f"rounds of {mixed} runners")
         most = none.total(what)
         if some is None or not most:
             raise Missing("nothing to save here")

@@ -6,7 +6,8 @@ a job failed has neither a time nor a sum, and the failures are told.
 """
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +33,17 @@ class Jobs:
     def runners(self) -> int:
         """How many runners had a job."""
         return len({sample.runner for sample in self.samples})
+
+    @property
+    def sizes(self) -> Collection[int]:
+        """How many jobs a round has: several numbers, where runs were joined."""
+        return set(Counter(sample.round for sample in self.samples).values())
+
+    @property
+    def fleets(self) -> Collection[int]:
+        """How many runners have a job in a round: likewise."""
+        pairs = {(sample.round, sample.runner) for sample in self.samples}
+        return set(Counter(number for number, _ in pairs).values())
 
     @property
     def rounds(self) -> Mapping[int, Sequence[Sample]]:

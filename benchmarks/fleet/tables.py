@@ -13,7 +13,8 @@ from benchmarks.measure import MEGABYTE, spread, table
 _SHOWN_OPS = 3
 _READY = """\
 Time to ready (before `uv sync`, and that) as a multiple of another way's in the same
-round; median and range over rounds. A dash stands for ways that had no round in common."""
+round; median and range over rounds, of which there was one where there is no range. A dash
+stands for ways that had no round in common."""
 
 
 def render(samples: Sequence[Sample]) -> str:
@@ -62,14 +63,18 @@ def _times(case: Case, jobs: Jobs) -> str:
 def _describe(case: Case) -> str:
     ways = case.ways.values()
     rounds = [_rounds(jobs) for jobs in ways]
-    jobs = {way: len(jobs.samples) // _rounds(jobs) for way, jobs in case.ways.items()}
+    jobs = {way: jobs.sizes for way, jobs in case.ways.items()}
+    all_sizes = {size for sizes in jobs.values() for size in sizes}
     text = (
-        f"{_range(rounds, 'round')} of {_range(jobs.values(), 'job')} on "
+        f"{_range(rounds, 'round')} of {_range(all_sizes, 'job')} on "
         f"{_count(max(jobs.runners for jobs in ways), 'runner')}; counts are sums over"
         " the jobs of a round."
     )
-    if len(set(jobs.values())) > 1:
-        each = ", ".join(f"{way} {number}" for way, number in jobs.items())
+    if len(all_sizes) > 1:
+        each = ", ".join(
+            f"{way} {' and '.join(map(str, sorted(sizes)))}"
+            for way, sizes in jobs.items()
+        )
         text += f" **Not all rounds have as many jobs**: {each}."
     copied = [
         way
@@ -149,12 +154,14 @@ def _rpcs(jobs: Jobs) -> str:
     count = jobs.shared(lambda share: share.rpc_count)
     if not count:
         return _number(count)
-    ops: Counter[str] = Counter()
-    for share in jobs.shares:
-        ops.update(share.rpcs)
-    rounds = len(jobs.rounds)
-    most = [f"{n / rounds:,.0f} {op}" for op, n in ops.most_common(_SHOWN_OPS)]
+    ops = Counter({op: _count_op(jobs, op) for share in jobs.shares for op in share.rpcs})
+    most = [f"{n:,.0f} {op}" for op, n in ops.most_common(_SHOWN_OPS) if n]
     return f"{_number(count)}: {', '.join(most)}"
+
+
+def _count_op(jobs: Jobs, op: str) -> int:
+    """Return how often it occurs in a round, the median of rounds as of all RPCs."""
+    return round(jobs.shared(lambda share: share.rpcs.get(op, 0)) or 0)
 
 
 def _locks(jobs: Jobs) -> str:
@@ -243,6 +250,8 @@ def _say_fleet(site: Site) -> str:
     if ours is None:
         return ""
     some, none = case.way(ours), case.way(Way.NO_SHARING)
+    if len({*some.fleets, *none.fleets}) > 1:
+        return ""
     got = _number(some.total(lambda job: job.index_bytes), MEGABYTE)
     built = _number(some.total(lambda job: job.builds))
     text = (

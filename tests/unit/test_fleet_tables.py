@@ -119,6 +119,35 @@ def test_rounds_with_other_numbers_of_jobs_are_told() -> None:
     assert "**Not all rounds have as many jobs**: wheelferry 2, tar.zst 1." in text
 
 
+def test_joined_fleets_of_two_sizes_are_told() -> None:
+    """Also where each way has rounds of both: 3 jobs and 1 are not 2 each."""
+    samples = [
+        replace(BLANK, way=way, round=number)
+        for way in (Way.WHOLE, Way.TAR)
+        for number in (0, 1, 1, 1)
+    ]
+
+    text = tables.render(samples)
+
+    assert "2 rounds of 1 to 3 jobs on 1 runner" in text
+    assert "as many jobs**: wheelferry 1 and 3, tar.zst 1 and 3." in text
+
+
+def test_operations_are_counted_as_all_of_them() -> None:
+    """By the median round: one with a storm of LOOKUPs is no part of the others."""
+    rpcs = ({"READ": 9, "OPEN": 1}, {"READ": 9, "LOOKUP": 99}, {"READ": 9, "OPEN": 2})
+    samples = [
+        replace(
+            BLANK,
+            round=number,
+            share=Share(rpcs=ops, read_bytes=0, written_bytes=0, waited_s=0),
+        )
+        for number, ops in enumerate(rpcs)
+    ]
+
+    assert row(costs(tables.render(samples)), "wheelferry")[-2] == "11: 9 READ, 1 OPEN"
+
+
 def test_way_without_a_program_has_no_peak() -> None:
     """Where nothing runs before or after `uv sync`, nothing was measured."""
     samples = [BLANK, replace(BLANK, way=Way.NO_SHARING, peak_bytes=0)]
@@ -139,7 +168,7 @@ def test_ways_of_joined_runs_have_rounds_of_their_own() -> None:
 
 
 def test_overview_has_times_within_rounds() -> None:
-    """Ratios to the floor; to Wheelferry in a scenario without one."""
+    """Ratios to the floor; to Wheelferry in a scenario without one; one has no range."""
     samples = [
         replace(BLANK, way=way, scenario=scenario, round=number, before_s=seconds)
         for way, scenario, number, seconds in (
@@ -160,10 +189,10 @@ def test_overview_has_times_within_rounds() -> None:
     overview = text[text.index("Time to ready") : text.index("\n#### ")]
     assert row(overview, "wheelferry") == [
         "wheelferry",
-        "1.00 (1.00 to 1.00)",
+        "1.00",
         "2.00 (1.50 to 2.50)",
     ]
-    assert row(overview, "rsync") == ["rsync", "15.0 (15.0 to 15.0)", "–"]  # noqa: RUF001
+    assert row(overview, "rsync") == ["rsync", "15.0", "–"]  # noqa: RUF001
 
 
 def test_places_and_networks_stand_apart() -> None:
@@ -219,9 +248,11 @@ def test_summary_leaves_out_what_was_not_measured() -> None:
     assert tables.summary([]) == ""
     assert tables.summary([replace(BLANK, way=Way.RSYNC)]) == ""
     assert tables.summary([BLANK]) == "It sends 100 RPCs to the file server."
-    assert "without sharing" not in tables.summary(
-        [replace(BLANK, scenario=Scenario.WARM)]
-    )
+    warm = replace(BLANK, scenario=Scenario.WARM)
+    assert "without sharing" not in tables.summary([warm])
+    assert "warm fleet of" in tables.summary([warm])
+    mixed = [replace(warm, round=1, runner=runner) for runner in "ab"]
+    assert tables.summary([warm, *mixed]) == ""
 
 
 def test_summary_tells_a_loss() -> None:
