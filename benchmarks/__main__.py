@@ -73,7 +73,8 @@ def _expect_marks(path: Path, names: Sequence[str]) -> None:
         replace_marked(document, name, "")
 
 
-def main() -> None:
+def _parse() -> argparse.Namespace:
+    """Return what the command line says, once all of that can be done."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure, on this machine; without a NAME, everything.",
@@ -89,14 +90,19 @@ def main() -> None:
         "--markdown", type=Path, metavar="FILE", help="document to put tables into"
     )
     args = parser.parse_args()
-    names = args.names or NAMES
-    if unknown := [name for name in names if name not in NAMES]:
+    args.names = args.names or NAMES
+    if unknown := [name for name in args.names if name not in NAMES]:
         parser.error(f"no benchmark {unknown[0]!r}; there are: {', '.join(NAMES)}")
     if args.markdown is not None:
-        _expect_marks(args.markdown, names)
+        _expect_marks(args.markdown, args.names)
+    return args
+
+
+def main() -> None:
+    args = _parse()
     left: list[str] = []
     failed: list[str] = []
-    for part in map(find_part, names):
+    for part in map(find_part, args.names):
         arguments = part.quick if args.quick else part.full
         if arguments is None:
             left.append(part.name)

@@ -4,7 +4,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
-from benchmarks.fleet import claims
+from benchmarks.fleet import claims, losses
 from benchmarks.fleet.group import NONE, Case, Jobs, Site, find_main, make_sites
 from benchmarks.fleet.names import OURS, Scenario, Way
 from benchmarks.fleet.sample import Sample
@@ -37,6 +37,7 @@ def _render_site(site: Site) -> str:
         claims.render(site),
         _READY,
         _overview(site),
+        *filter(None, [losses.render(site)]),
     ]
     for case in site.cases.values():
         parts += [f"#### {site}: {case.scenario}", _describe(case), _costs(case, site)]

@@ -59,10 +59,7 @@ def test_document_without_a_place_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not when a part of hours has ended; neither does that end the others."""
-    ran: list[str] = []
-    monkeypatch.setattr(
-        benchmarks, "run_alone", lambda name, *_: ran.append(name) or ("", 0)
-    )
+    _replace_parts(monkeypatch, {})
     document = tmp_path / "document.md"
     argv = ["benchmarks", "startup", "pull", f"--markdown={document}"]
     monkeypatch.setattr(sys, "argv", argv)
@@ -72,8 +69,6 @@ def test_document_without_a_place_is_refused_at_once(
     document.write_text(_marked(startup="old"))
     with pytest.raises(SystemExit, match="no lines <!-- begin pull -->"):
         benchmarks.main()
-
-    assert ran == []
 
 
 def test_samples_have_a_folder_before_they_are_measured(

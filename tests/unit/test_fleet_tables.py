@@ -195,6 +195,31 @@ def test_overview_has_times_within_rounds() -> None:
     assert row(overview, "rsync") == ["rsync", "15.0", "–"]  # noqa: RUF001
 
 
+def test_losses_are_named() -> None:
+    """By scenario, and for each way of ours; the floor is nobody's loss."""
+    samples = [
+        replace(BLANK, way=way, scenario=scenario, round=number, before_s=seconds)
+        for way, scenario, number, seconds in (
+            (Way.WHOLE, Scenario.BUMP, 0, 3.0),
+            (Way.WHOLE, Scenario.BUMP, 1, 3.0),
+            (Way.LOCK, Scenario.BUMP, 0, 1.0),
+            (Way.FLOOR, Scenario.BUMP, 0, 0.5),
+            (Way.NO_SHARING, Scenario.BUMP, 0, 1.0),
+            (Way.NO_SHARING, Scenario.BUMP, 1, 2.0),
+            (Way.TAR, Scenario.BUMP, 1, 3.0),
+        )
+    ]
+
+    text = tables.render(samples)
+
+    assert (
+        "Ready before Wheelferry:\n\n* one version bump: no sharing 0.62 (0.50 to 0.75) of"
+        " the time of wheelferry.\n\n"
+    ) in text
+    assert "Nobody was ready before" in tables.render(samples[:3] + samples[-1:])
+    assert "before Wheelferry" not in tables.render(samples[:3])
+
+
 def test_places_and_networks_stand_apart() -> None:
     """Figures of two networks are never mixed."""
     far = replace(BLANK, network=Network(rtt_ms=9, mbit=100), before_s=50.0)
