@@ -155,7 +155,9 @@ def _rpcs(jobs: Jobs) -> str:
     count = jobs.shared(lambda share: share.rpc_count)
     if not count:
         return _number(count)
-    ops = Counter({op: _count_op(jobs, op) for share in jobs.shares for op in share.rpcs})
+    ops = Counter(
+        {op: _count_op(jobs, op) for share in jobs.shares for op in share.rpcs}
+    )
     most = [f"{n:,.0f} {op}" for op, n in ops.most_common(_SHOWN_OPS) if n]
     return f"{_number(count)}: {', '.join(most)}"
 
