@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from packaging.tags import sys_tags
+from packaging.utils import parse_wheel_filename
+
 from benchmarks.fleet.index import SIMPLE_URL, open_index
 from benchmarks.measure import warn
 from tests.nfs.report.inputs import SDISTS, InputsUnavailable, find_dists, load_inputs
@@ -125,7 +128,10 @@ def make_sample(folder: Path) -> Inputs:
 def lock(folder: Path, requirements: Mapping[Lock, Sequence[str]]) -> Inputs:
     """Lock these for the files in `folder/files`, unless that was done already."""
     files = folder / "files"
-    known = [installed_uv().version, sorted(path.name for path in files.iterdir())]
+    known = [
+        *(installed_uv().version, this_python().release),
+        sorted(path.name for path in files.iterdir()),
+    ]
     key = hashlib.sha256(repr((known, dict(requirements))).encode()).hexdigest()[:16]
     projects = {which: folder / f"locks-{key}" / which for which in requirements}
     missing = [w for w, project in projects.items() if not _is_locked(project)]
@@ -146,14 +152,16 @@ def _modules(package: str) -> dict[str, bytes]:
     return {f"{package}/m{n}.py": b"answer = %d\n" % n * 500 for n in range(20)}
 
 
+def find_wheels(files: Path) -> set[str]:
+    """Return which wheels are there that this Python can use, as `name==1.0`."""
+    fitting = frozenset(sys_tags())
+    parsed = (parse_wheel_filename(path.name) for path in files.glob("*.whl"))
+    return {f"{name}=={version}" for name, version, _, tags in parsed if tags & fitting}
+
+
 def _fetch(wanted: Sequence[str], files: Path) -> None:
-    have = {tuple(path.name.lower().split("-")[:2]) for path in find_dists(files)}
-    missing = [
-        text
-        for text in wanted
-        if (text.partition("==")[0].replace("-", "_"), text.partition("==")[2])
-        not in have
-    ]
+    have = find_wheels(files)
+    missing = [text for text in wanted if text not in have]
     if missing:
         warn(f"fetching {len(missing)} wheels from the package index, into {files}")
         download(files, "--only-binary=:all:", *missing, timeout_s=900)
