@@ -20,14 +20,20 @@ _FREE_PORT = "import socket, sys; s = socket.create_server((sys.argv[1], 0)); pr
 
 
 def install(folder: Path) -> Path:
-    """Return the `bin` of an environment with the proxy, made in a folder once."""
+    """Return the `bin` of an environment with the proxy, made in a folder once.
+
+    Raises:
+        AssertionError: It cannot be installed.
+    """
     root = folder / "-".join(("proxy", *REQUIREMENTS))
     done = root / "done"
     if not done.exists():
         warn(f"installing {' and '.join(REQUIREMENTS)}")
         venv.create(root, clear=True, with_pip=True)
         pip = [root / "bin/python", "-m", "pip", "install", "--quiet"]
-        subprocess.run([*map(str, pip), *REQUIREMENTS], check=True, stdout=sys.stderr)
+        command = [*map(str, pip), *REQUIREMENTS]
+        code = subprocess.run(command, check=False, stdout=sys.stderr).returncode
+        assert code == 0, f"no {REQUIREMENTS[0]}: pip failed, with {code}"
         done.touch()
     return root / "bin"
 

@@ -96,6 +96,31 @@ def test_old_uv_shares_too(inputs: Inputs, tmp_path: Path) -> None:
     assert (joined.index_requests, joined.builds, joined.has_failed) == (0, 0, False)
 
 
+def test_proxy_that_cannot_be_had_does_not_end_the_run(
+    inputs: Inputs,
+    uv: Uv,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Without a network it is left out; the ways after it are measured."""
+
+    def make(root: Path, **_options: bool) -> None:
+        python = root / "bin/python"
+        python.parent.mkdir(parents=True)
+        python.write_text("#!/bin/sh\necho no network >&2; exit 3\n")
+        python.chmod(0o755)
+
+    monkeypatch.setattr("venv.create", make)
+    ways = [BY_ID["proxy"], BY_ID["none"]]
+
+    done = _run(inputs, uv, tmp_path, ways, Scenario.COLD)
+
+    assert [sample.way for sample in done] == ["no sharing"] * 2
+    said = capfd.readouterr().err
+    assert "index proxy is left out of what else this round has: no proxpi" in said
+
+
 def test_way_that_fails_does_not_end_the_run(
     inputs: Inputs, uv: Uv, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
