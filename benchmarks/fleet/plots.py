@@ -7,7 +7,7 @@ is no legend; in all plots ours are of one colour, and the others grey.
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.fleet.group import Case, Jobs, Site, find_main
 from benchmarks.fleet.names import OURS, Scenario, Way
@@ -62,23 +62,58 @@ def _save(figure: "Figure", stem: Path) -> list[Path]:
     return [png, svg]
 
 
-def _draw_new_runner(site: Site) -> "Figure | None":
+class Bar(NamedTuple):
+    """How long a way takes, as a multiple of another's time in the same round.
+
+    Attributes:
+        way: Whose.
+        times: The median of the rounds.
+        synced: Which part of it is `uv sync`, in the median job: 0 to 1.
+        ready_s: The time of that job.
+    """
+
+    way: str
+    times: float
+    synced: float
+    ready_s: float
+
+
+def make_bars(case: Case) -> list[Bar]:
+    """Return the ways with a round that the base has, too; the fastest first.
+
+    Not their seconds: of ways that were measured in other rounds these do not compare.
+    """
+    bars = []
+    for way, jobs in case.ways.items():
+        times = jobs.times(case.way(case.base), lambda job: job.ready_s)
+        if times:
+            job = _median_job(jobs)
+            synced = job.sync_s / (job.ready_s or 1)
+            bars.append(Bar(way, statistics.median(times), synced, job.ready_s))
+    return sorted(bars, key=lambda bar: bar.times)
+
+
+def draw_new_runner(site: Site) -> "Figure | None":
     """Return how long a new runner takes, the fastest way first."""
     case = site.case(Scenario.JOINS)
-    jobs = {way: _median_job(found) for way, found in case.ways.items() if found.good}
-    if not jobs:
+    bars = make_bars(case)
+    if not bars:
         return None
-    ways = sorted(jobs, key=lambda way: jobs[way].ready_s)
+    ways = [bar.way for bar in bars]
     figure, [axes] = _new_figure(1, 1, ways)
     _entitle(figure, f"A new runner joins a warm fleet ({site})")
-    axes.set_xlabel("seconds: dark, what comes before uv sync; pale, uv sync")
+    axes.set_xlabel(
+        f"times {case.base} of the same round: dark, before uv sync; pale, uv sync"
+    )
     parts = [
-        ([jobs[way].before_s for way in ways], False),
-        ([jobs[way].sync_s for way in ways], True),
+        ([bar.times * (1 - bar.synced) for bar in bars], False),
+        ([bar.times * bar.synced for bar in bars], True),
     ]
-    _stack(axes, ways, parts, [_say_ready(case, way, jobs[way]) for way in ways])
-    if Way.FLOOR in jobs:
-        axes.axvline(jobs[Way.FLOOR].ready_s, color=_FLOOR, linewidth=1, zorder=0.5)
+    _stack(
+        axes, ways, parts, [f"{bar.times:.1f} ({bar.ready_s:.0f} s)" for bar in bars]
+    )
+    if Way.FLOOR in ways:
+        axes.axvline(1, color=_FLOOR, linewidth=1, zorder=0.5)
     return figure
 
 
@@ -147,7 +182,7 @@ def _draw_bytes(site: Site) -> "Figure | None":
 
 
 _PLOTS: Mapping[str, Callable[[Site], "Figure | None"]] = {
-    "fleet-new-runner": _draw_new_runner,
+    "fleet-new-runner": draw_new_runner,
     "fleet-operations": _draw_operations,
     "fleet-bytes": _draw_bytes,
 }
@@ -189,7 +224,7 @@ def _stack(
     for row, (end, label) in enumerate(zip(ends, labels, strict=True)):
         axes.text(end + most / 80, row, label, va="center", bbox=_BEHIND)
     axes.set_xlim(0, most * _ROOM)
-    axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="x", nbins=5, integer=True)
     axes.xaxis.set_major_formatter("{x:,.0f}")
 
 
@@ -221,14 +256,6 @@ def _median_job(jobs: Jobs) -> Sample:
     """Return the job whose time is in the middle, the lower one of two."""
     ready_s = statistics.median_low(job.ready_s for job in jobs.good)
     return next(job for job in jobs.good if job.ready_s == ready_s)
-
-
-def _say_ready(case: Case, way: str, job: Sample) -> str:
-    times = case.way(way).times(case.way(case.base), lambda job: job.ready_s)
-    text = f"{job.ready_s:.1f} s"
-    if way == case.base or not times:
-        return text
-    return f"{text}: {statistics.median(times):.1f} × {case.base}"  # noqa: RUF001
 
 
 def _rpcs(jobs: Jobs) -> float | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fleet import report
+from benchmarks.fleet.group import make_sites
 from benchmarks.fleet.names import Scenario, Way
 from benchmarks.fleet.network import Network
 from benchmarks.fleet.sample import Sample, join_runs, load_run
@@ -166,3 +167,25 @@ def test_plots_show_only_what_was_measured(tmp_path: Path) -> None:
         "fleet-bytes.svg",
     ]
     assert plots.draw([], tmp_path / "none") == []
+
+
+def test_axes_are_labelled_with_what_they_have() -> None:
+    """A line at 2.5 has no 2 below it."""
+    pytest.importorskip("matplotlib", reason="no matplotlib; `make .venv/.bench`")
+    from benchmarks.fleet import plots
+
+    [site] = make_sites(
+        [
+            replace(
+                FEW[0], scenario=Scenario.JOINS, way=way, before_s=seconds, sync_s=0.0
+            )
+            for way, seconds in ((Way.FLOOR, 1.0), (Way.RSYNC, 9.8))
+        ]
+    )
+    figure = plots.draw_new_runner(site)
+    assert figure is not None
+    figure.draw_without_rendering()
+
+    [axes] = figure.axes
+    said = [float(label.get_text()) for label in axes.get_xticklabels()]
+    assert said == list(axes.get_xticks())
