@@ -14,14 +14,13 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.document import replace_marked
-from benchmarks.measure import Part, warn
+from benchmarks.measure import INTERRUPTED, Part, warn
 
 NAMES = (
     *("startup", "restore", "pull", "memory", "micro", "scale", "daemon"),
     *("pack_size", "rpcs", "locks", "fleet"),
 )
 _MAX_LOAD = 0.7
-_INTERRUPTED = 128 + signal.SIGINT
 
 
 def find_part(name: str) -> Part:
@@ -60,7 +59,7 @@ def run_alone(
         part = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     finally:
         signal.signal(signal.SIGINT, earlier)
-    return part.stdout, _INTERRUPTED if interrupts else part.returncode
+    return part.stdout, INTERRUPTED if interrupts else part.returncode
 
 
 def _expect_marks(path: Path, names: Sequence[str]) -> None:
@@ -112,8 +111,8 @@ def main() -> None:
         print(f"## {part.name}: {part.summary}\n", flush=True)
         text, code = run_alone(part.name, arguments, args.json)
         print(text, flush=True)
-        if code == _INTERRUPTED:
-            sys.exit(_INTERRUPTED)
+        if code == INTERRUPTED:
+            sys.exit(INTERRUPTED)
         if code:
             warn(f"{part.name} failed: its table is not in the document")
             failed.append(part.name)

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 import tempfile
@@ -22,6 +23,8 @@ Json: TypeAlias = (
 )
 
 MEGABYTE = 1_000_000
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit code of what Ctrl-C ended, as a shell has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ class Report:
 
     text: str
     results: Mapping[str, Json]
-    failure: Exception | None = None
+    failure: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

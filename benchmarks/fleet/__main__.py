@@ -15,7 +15,15 @@ from benchmarks.fleet.network import Network
 from benchmarks.fleet.place import Place
 from benchmarks.fleet.sample import Sample
 from benchmarks.fleet.ways import BY_ID
-from benchmarks.measure import Json, Part, Report, add_folder, warn, write_json
+from benchmarks.measure import (
+    INTERRUPTED,
+    Json,
+    Part,
+    Report,
+    add_folder,
+    warn,
+    write_json,
+)
 from tests.nfs.rig import HOW_TO, find_missing
 from tests.support.uvs import installed_uv, load_uv
 
@@ -85,7 +93,7 @@ def measure(args: argparse.Namespace) -> Report:
     ways = [BY_ID[each] for each in args.ways or (_QUICK_WAYS if is_quick else BY_ID)]
     conditions = f"{inputs.describe()}; uv {uv}."
     samples: list[Sample] = []
-    failure: Exception | None = None
+    failure: BaseException | None = None
     try:
         for name in args.place:
             with _open_place(name, args, files=inputs.files, runners=runners) as place:
@@ -104,6 +112,7 @@ def measure(args: argparse.Namespace) -> Report:
                         write_json(args.json, "fleet", _encode(conditions, samples))
     except KeyboardInterrupt:
         warn("interrupted: what is complete until here follows")
+        failure = SystemExit(INTERRUPTED)
     except Exception as exc:
         if not samples:
             raise

@@ -1,6 +1,6 @@
 """`python -m benchmarks.fleet`: what is kept of a run that has not ended."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,17 +25,44 @@ def test_each_job_is_written_as_it_ends(
             yield job
             kept.append(len(load_run(path).samples))
 
-    (tmp_path / "files").mkdir()
-    inputs = Inputs(
-        files=tmp_path / "files", projects={}, packages={Lock.BASE: 3}, sdists=1
-    )
-    monkeypatch.setattr(fleet, "load_real", lambda _folder: inputs)
-    monkeypatch.setattr(fleet, "installed_uv", lambda: "of no interest")
-    monkeypatch.setattr(Course, "run", run)
-    monkeypatch.setattr("sys.argv", ["fleet", f"--json={path}", f"--folder={tmp_path}"])
-
-    fleet.PART.main()
+    _start(monkeypatch, tmp_path, run, f"--json={path}")
 
     assert kept == [1, 2, 3]
     assert load_run(path).samples == jobs
     assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_interrupted_run_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is complete is told and kept, and the exit code is that of Ctrl-C."""
+    path = tmp_path / "run.json"
+    job = make_run()[0]
+
+    def run(_course: Course, _rounds: int) -> Iterator[Sample]:
+        yield job
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        _start(monkeypatch, tmp_path, run, f"--json={path}")
+
+    assert ended.value.code == 130
+    assert job.way in capsys.readouterr().out
+    assert load_run(path).samples == [job]
+
+
+def _start(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    run: Callable[[Course, int], Iterator[Sample]],
+    *words: str,
+) -> None:
+    (folder / "files").mkdir()
+    inputs = Inputs(
+        files=folder / "files", projects={}, packages={Lock.BASE: 3}, sdists=1
+    )
+    monkeypatch.setattr(fleet, "load_real", lambda _folder: inputs)
+    monkeypatch.setattr(fleet, "installed_uv", lambda: "of no interest")
+    monkeypatch.setattr(Course, "run", run)
+    monkeypatch.setattr("sys.argv", ["fleet", f"--folder={folder}", *words])
+    fleet.PART.main()
