@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.runner import FORMATS, Runner, make_runner
 from benchmarks.service import Service
@@ -79,22 +80,66 @@ def measure_rounds(folder: Path, wheels: Path, rounds: int) -> list[Round]:
         )
         # The first one is there to have read everything once.
         found = [
-            _measure(folder / f"round-{n}", site, project, template)
+            _measure(folder / f"round-{n}", site, project, template, turn=n)
             for n in range(rounds + 1)
         ]
     return found[1:]
 
 
-def _measure(folder: Path, site: Site, project: Project, template: Runner) -> Round:
-    runner = _prepare(folder, "alone", template)
-    alone_s, _, builds = _run(_check_out(runner, site, project), runner)
-    lonely = _prepare(folder, "lonely", template)
+class _Alone(NamedTuple):
+    """Of `Round`."""
+
+    job_s: float
+    builds: int
+
+
+class _Beside(NamedTuple):
+    """Likewise."""
+
+    beside_s: float
+    daemon_s: float
+    promoted_bytes: int
+    interrupted_s: float
+    packages: int
+
+
+def _measure(
+    folder: Path, site: Site, project: Project, template: Runner, *, turn: int
+) -> Round:
+    """Measure a round; in every other one the job beside the daemon comes first."""
+
+    def alone() -> _Alone:
+        runner = _prepare(folder, "alone", template)
+        alone_s, _, builds = _run(_check_out(runner, site, project), runner)
+        return _Alone(alone_s, builds)
+
+    def beside() -> _Beside:
+        runner = _prepare(folder, "beside", template)
+        return _measure_beside(runner, _check_out(runner, site, project))
+
+    def lonely() -> float:
+        return _measure_lonely(_prepare(folder, "lonely", template))
+
+    if turn % 2:
+        job_beside, lonely_s, job_alone = beside(), lonely(), alone()
+    else:
+        job_alone, lonely_s, job_beside = alone(), lonely(), beside()
+    return Round(
+        alone_s=job_alone.job_s,
+        builds=job_alone.builds,
+        lonely_s=lonely_s,
+        **job_beside._asdict(),
+    )
+
+
+def _measure_lonely(runner: Runner) -> float:
     began_s = time.monotonic()
-    with Service(lonely) as service:
+    with Service(runner) as service:
         service.wait_until_calm()
-        lonely_s = time.monotonic() - began_s
-    runner = _prepare(folder, "beside", template)
-    job = _check_out(runner, site, project)
+        return time.monotonic() - began_s
+
+
+def _measure_beside(runner: Runner, job: JobRunner) -> _Beside:
     began_s = time.monotonic()
     with Service(runner) as service:
         give_up_s = began_s + _GIVE_UP_S
@@ -110,15 +155,12 @@ def _measure(folder: Path, site: Site, project: Project, template: Runner) -> Ro
         after = _store_bytes(runner)
         service.wait_until_calm()
         interrupted_s = time.monotonic() - began_s
-    return Round(
-        alone_s=alone_s,
+    return _Beside(
         beside_s=beside_s,
         daemon_s=daemon_s,
         promoted_bytes=after - before,
-        lonely_s=lonely_s,
         interrupted_s=interrupted_s,
         packages=packages,
-        builds=builds,
     )
 
 
