@@ -55,9 +55,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--network",
         nargs=2,
         type=float,
+        action="append",
         metavar=("RTT_MS", "MBIT"),
-        default=[NETWORK.rtt_ms, NETWORK.mbit],
-        help=f"of nfs; {NETWORK}",
+        help=f"of nfs; several are measured in turns within a round; {NETWORK}",
     )
     parser.add_argument(
         "--quick", action="store_true", help="2 runners, 1 round, what is most usual"
@@ -74,9 +74,8 @@ def _open_place(
         with open_local(files, runners=runners, folder=args.folder) as local:
             yield local
         return
-    rtt_ms, mbit = args.network
-    network = Network(rtt_ms=rtt_ms, mbit=mbit)
-    with open_guest(files, runners=runners, network=network) as guest:
+    networks = [Network(rtt_ms=rtt, mbit=mbit) for rtt, mbit in args.network or ()]
+    with open_guest(files, runners=runners, networks=networks or [NETWORK]) as guest:
         yield guest
 
 

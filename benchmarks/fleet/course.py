@@ -45,11 +45,14 @@ class Course:
     folder: Path
 
     def run(self, rounds: int) -> Iterator[Sample]:
-        """Measure so many rounds; another way begins each of them."""
+        """Measure so many rounds, on each network; another way begins each of them."""
         for number in range(rounds):
             turn = number % len(self.ways)
-            for way in (*self.ways[turn:], *self.ways[:turn]):
-                yield from self._run_way(way, number)
+            for network in self.place.networks or (None,):
+                if network is not None and network != self.place.network:
+                    self.place.reshape(network)
+                for way in (*self.ways[turn:], *self.ways[:turn]):
+                    yield from self._run_way(way, number)
 
     def _run_way(self, way: Way, number: int) -> Iterator[Sample]:
         runners = len(self.place.runners)

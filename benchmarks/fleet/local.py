@@ -59,7 +59,6 @@ class LocalRunning:
             wall_s=wall_s,
             peak_bytes=usage.ru_maxrss * 1024,
             traffic=None,
-            network_bytes=None,
         )
 
     def stop(self) -> None:
@@ -117,6 +116,7 @@ class LocalPlace:
     """A fleet below a folder; `proxies` are one more than runners: the server's is last."""
 
     name: str = "local"
+    networks: Sequence[Network] = ()
     network: Network | None = None
     server_address: str = "127.0.0.1"
     runners: Sequence[Runner]
@@ -153,6 +153,10 @@ class LocalPlace:
             yield
         finally:
             shutil.rmtree(self._share)
+
+    def reshape(self, network: Network) -> None:
+        """Refuse: a folder has none."""
+        raise ValueError(f"no {network} in a folder")
 
     def share_bytes(self) -> int:
         """Return what the share holds now."""

@@ -15,6 +15,7 @@ is taken to come as fast as before, and each runner to have the network for itse
 """
 
 import argparse
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -148,21 +149,19 @@ def check(old: Site, new: Site) -> list[Check]:
     ]
 
 
-def render_checks(before: Sequence[Sample], after: Sequence[Sample]) -> str:
-    """Return Markdown: predictions from one run beside what the other measured.
+def render_checks(samples: Sequence[Sample]) -> str:
+    """Return Markdown: predictions from each network of a run for those after it.
 
-    Each network of the first is held against each other network of the second in the
-    same place.
+    "" if no place has several.
     """
     parts = []
-    for old in make_sites(before):
-        for new in make_sites(after):
-            if old.place == new.place and old.network != new.network:
-                parts += [
-                    f"### {old}: the model, checked against {new.network}",
-                    _ABOUT_CHECKS,
-                    _render_checks(check(old, new)),
-                ]
+    for old, new in itertools.combinations(make_sites(samples), 2):
+        if old.place == new.place:
+            parts += [
+                f"### {old}: the model, checked against {new.network}",
+                _ABOUT_CHECKS,
+                _render_checks(check(old, new)),
+            ]
     return "\n\n".join(parts)
 
 

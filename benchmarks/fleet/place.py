@@ -25,8 +25,6 @@ class Ran:
         peak_bytes: Resident memory of the largest of its processes, at most.
         traffic: What its machine asked of the share meanwhile; None where no kernel
             counts that.
-        network_bytes: What its machine received and sent meanwhile, whatever program
-            and protocol it was; None in a folder.
     """
 
     returncode: int
@@ -35,7 +33,6 @@ class Ran:
     wall_s: float
     peak_bytes: int
     traffic: Traffic | None
-    network_bytes: int | None
 
 
 class Running(Protocol):
@@ -87,13 +84,15 @@ class Place(Protocol):
 
     Attributes:
         name: For tables.
-        network: Between runners and share; None for a folder.
+        networks: What there can be between runners and share, each in turn; none in a folder.
+        network: What there is.
         runners: All that there are.
         server: The machine that serves the share; a caching proxy runs there.
         server_address: How runners reach it.
     """
 
     name: str
+    networks: Sequence[Network]
     network: Network | None
     runners: Sequence[Runner]
     server: Runner
@@ -101,6 +100,10 @@ class Place(Protocol):
 
     def new_share(self, name: str) -> AbstractContextManager[None]:
         """Have an empty share on all runners, for a `with` block."""
+        ...
+
+    def reshape(self, network: Network) -> None:
+        """Have this between runners and share from now on; no share may be there."""
         ...
 
     def share_bytes(self) -> int:

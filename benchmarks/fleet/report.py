@@ -41,6 +41,7 @@ def make_report(samples: Sequence[Sample], args: argparse.Namespace) -> str:
                 "Whole jobs, in seconds: as measured → as predicted.",
                 model.render(site, network),
             ]
+    parts += filter(None, [model.render_checks(samples)])
     if args.plots is not None:
         plots.draw(samples, args.plots)
     return "\n\n".join(parts)
@@ -58,7 +59,7 @@ def main() -> None:
         "--check",
         type=Path,
         metavar="OTHER",
-        help="a run on another network, to hold the model against",
+        help="another run, on several networks in turns, to hold the model against",
     )
     parser.add_argument(
         "--tables",
@@ -79,8 +80,7 @@ def main() -> None:
     heads = [line for run in runs for line in (run.machine, run.conditions)]
     text = "\n\n".join([*dict.fromkeys(heads), make_report(samples, args)])
     if args.check is not None:
-        other = load_run(args.check)
-        text += f"\n\n{model.render_checks(samples, other.samples)}"
+        text += f"\n\n{model.render_checks(load_run(args.check).samples)}"
     print(text)
     _write(args.tables, "fleet", text)
     _write(args.summary, "fleet-summary", tables.summary(samples))

@@ -108,16 +108,20 @@ def test_report_replaces_what_is_marked(
 def test_report_checks_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With `--check` against a run on another network."""
+    """With `--check`, by a run on several networks; that run's own report does, too."""
     run = save(tmp_path / "run.json", FEW)
     far = [replace(job, network=Network(rtt_ms=10, mbit=1000)) for job in FEW]
 
-    make_report(monkeypatch, run, "--check", save(tmp_path / "far.json", far))
-
+    both = save(tmp_path / "both.json", [*FEW, *far])
     head = (
         "### guest, RTT 1 ms, 1 Gbit/s: the model, checked against RTT 10 ms, 1 Gbit/s"
     )
-    assert head in capsys.readouterr().out
+
+    make_report(monkeypatch, run)
+    assert head not in capsys.readouterr().out
+    for words in ((run, "--check", both), (both,)):
+        make_report(monkeypatch, *words)
+        assert capsys.readouterr().out.count(head) == 1
 
 
 def test_report_refuses_to_draw_without_matplotlib(

@@ -41,7 +41,7 @@ def _traffic(ran: Ran) -> Traffic:
 
 
 def test_place_counts_what_a_command_asks_of_the_share(share: GuestPlace) -> None:
-    """Each runner has its own counts: of file content, RPCs, their time, the cable."""
+    """Each runner has its own counts: of file content, RPCs, their time."""
     a, b = share.runners
 
     wrote = _run(a, "sh", "-c", "head -c 3000000 /dev/zero >/share/x")
@@ -50,9 +50,7 @@ def test_place_counts_what_a_command_asks_of_the_share(share: GuestPlace) -> Non
 
     assert _traffic(wrote).bytes_written == _traffic(read).bytes_read == 3 * _MB
     assert 0 < _traffic(read).waited_s < _traffic(read).rpcs * read.wall_s
-    assert 3 * _MB < (read.network_bytes or 0) < 3.2 * _MB
     assert (_traffic(none).rpcs, _traffic(none).waited_s) == (0, 0)
-    assert none.network_bytes == 0
     assert 3 * _MB <= share.share_bytes() < 3.1 * _MB
 
 

@@ -75,11 +75,12 @@ def test_check_tells_the_error_of_each_way() -> None:
     assert (check.old_s, check.measured_s) == (3, 5)
     assert check.predicted_s == pytest.approx(6)
     assert check.error == pytest.approx(0.2)
-    text = model.render_checks([JOB, other], [then])
+    text = model.render_checks([JOB, other, then])
     assert (
         "### guest, RTT 1 ms, 800 Mbit/s: the model, checked against RTT 11 ms" in text
     )
     assert "| wheelferry | 3.00 | 6.00 | 5.00 | +20% | 3.50 | 1.25 |" in text
+    assert model.render_checks([JOB, other]) == ""
 
 
 def test_check_skips_failed_jobs() -> None:

@@ -6,7 +6,7 @@ JSON.  Only the standard library, and nothing of this package: it runs alone in 
 
     {"op": "spawn", "argv": [...], "env": {...}, "cwd": "/", "name": "7", "machine": pid}
         -> {"pid": 123, "name": "7"}, and at the end {"exit": 0, "name": "7", "wall_s": 1.5,
-        "peak_bytes": 20000000, "network_bytes": 3000}
+        "peak_bytes": 20000000}
     {"op": "kill", "name": "7", "number": 9} -> {"killed": "7"}
 
 The command runs in the namespaces of the process `machine`, if there is one.  Output goes
@@ -81,23 +81,12 @@ def enter(namespaces: Sequence[IO[str]]) -> None:
             raise OSError(ctypes.get_errno(), f"cannot enter {namespace.name}")
 
 
-def read_network(pid: int) -> int:
-    """Return what a network namespace has received and sent by its cable, in bytes."""
-    for line in Path(f"/proc/{pid}/net/dev").read_text().splitlines():
-        device, _, columns = line.partition(":")
-        if device.strip() == "eth0":
-            received, *_, sent = columns.split()[:9]
-            return int(received) + int(sent)
-    return 0
-
-
 class Started(NamedTuple):
     """A process at work."""
 
     name: str
     start_s: float
     machine: int | None
-    network_bytes: int
 
 
 class Ended(NamedTuple):
@@ -163,10 +152,8 @@ class Agent:
         name: str,
         machine: int | None,
     ) -> dict[str, Any]:
-        network_bytes = 0
         if machine:
             (OUT / f"{name}.before").write_text(read_stats(machine))
-            network_bytes = read_network(machine)
         with (
             (OUT / f"{name}.out").open("wb") as out,
             (OUT / f"{name}.err").open("wb") as err,
@@ -182,7 +169,7 @@ class Agent:
                 stderr=err,
                 start_new_session=True,
             )
-        self._running[process.pid] = Started(name, start_s, machine, network_bytes)
+        self._running[process.pid] = Started(name, start_s, machine)
         process.returncode = 0  # PID 1 reaps it, as it does everybody's orphans
         return {"pid": process.pid, "name": name}
 
@@ -209,17 +196,14 @@ class Agent:
             end = self._ends.pop(0)
             if (started := self._running.pop(end.pid, None)) is None:
                 continue  # somebody's orphan
-            network_bytes = 0
             if pid := started.machine:
                 (OUT / f"{started.name}.after").write_text(read_stats(pid))
-                network_bytes = read_network(pid) - started.network_bytes
             self._say(
                 {
                     "exit": os.waitstatus_to_exitcode(end.status),
                     "name": started.name,
                     "wall_s": end.end_s - started.start_s,
                     "peak_bytes": end.peak_bytes,
-                    "network_bytes": network_bytes,
                 }
             )
 

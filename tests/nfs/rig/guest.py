@@ -167,7 +167,7 @@ class Guest:
     def wait(self, name: str, timeout_s: float) -> dict[str, Any] | None:
         """Return what became of a command, or None if it still runs.
 
-        That is `exit`, `wall_s`, `peak_bytes` and `network_bytes`.
+        That is `exit`, `wall_s` and `peak_bytes`.
         """
         deadline_s = time.monotonic() + timeout_s
         while name not in self._ended:

@@ -52,7 +52,6 @@ class Ran(NamedTuple):
         traffic: What its machine's share saw meanwhile.
         peak_bytes: Resident memory of the largest of its processes, or of the guest's
             agent, about 12 MB, if that is more.
-        network_bytes: What its machine received and sent meanwhile, by all programs.
     """
 
     returncode: int
@@ -61,7 +60,6 @@ class Ran(NamedTuple):
     wall_s: float
     traffic: Traffic
     peak_bytes: int
-    network_bytes: int
 
     def __str__(self) -> str:
         return (
@@ -100,7 +98,6 @@ class Running:
             wall_s=ended["wall_s"],
             traffic=mountstats.subtract(after, before),
             peak_bytes=ended["peak_bytes"],
-            network_bytes=ended["network_bytes"],
         )
 
     @property
