@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.fleet import proxy
 from benchmarks.fleet.course import Course
 from benchmarks.fleet.inputs import Inputs, make_sample
 from benchmarks.fleet.local import open_local
@@ -24,7 +25,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
 
 
 def _run(
-    inputs: Inputs, uv: Uv, folder: Path, ways: Sequence[Way], *scenarios: Scenario
+    inputs: Inputs,
+    uv: Uv,
+    folder: Path,
+    ways: Sequence[Way],
+    *scenarios: Scenario,
+    kept: Path | None = None,
 ) -> list[Sample]:
     disk = folder / "a disk"  # whose name no script may take for two
     disk.mkdir()
@@ -36,7 +42,7 @@ def _run(
             ways=ways,
             scenarios=scenarios,
             jobs=1,
-            folder=folder,
+            folder=kept or folder,
         )
         return list(course.run(1))
 
@@ -74,6 +80,24 @@ def test_new_runner_gets_all_from_the_share(
     )
     assert (joined.index_requests, joined.index_bytes, joined.builds) == (0, 0, 0)
     assert joined.share_bytes > 0
+
+
+def test_proxy_asks_the_index_once_for_a_fleet(
+    inputs: Inputs, uv: Uv, tmp_path: Path
+) -> None:
+    """Its second runner gets all files from it, and builds on its own."""
+    try:
+        proxy.install(tmp_path / "kept")
+    except AssertionError as exc:
+        pytest.skip(f"{exc}; it comes from the package index that pip is set up for")
+
+    ways, kept = [BY_ID["proxy"]], tmp_path / "kept"
+    first, second = _run(inputs, uv, tmp_path, ways, Scenario.WARM, kept=kept)
+
+    assert (first.has_failed, second.has_failed) == (False, False)
+    assert first.index_bytes > 0
+    assert second.index_bytes == 0
+    assert (first.builds, second.builds) == (1, 1)
 
 
 @pytest.mark.parametrize("name", ["tar", "lock"])
