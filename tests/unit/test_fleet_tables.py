@@ -195,6 +195,26 @@ def test_overview_has_times_within_rounds() -> None:
     assert row(overview, "rsync") == ["rsync", "15.0", "–"]  # noqa: RUF001
 
 
+def test_overview_compares_as_many_ways_as_it_can() -> None:
+    """With that of ours which has rounds in common with the most others."""
+    samples = [
+        replace(BLANK, way=way, scenario=Scenario.COLD, round=number, before_s=seconds)
+        for way, number, seconds in (
+            (Way.WHOLE, 0, 1.0),
+            (Way.LOCK, 0, 3.0),
+            (Way.LOCK, 1, 1.0),
+            (Way.RSYNC, 1, 29.0),
+        )
+    ]
+
+    text = tables.render(samples)
+
+    assert "| way | cold fleet, times wheelferry, with the lock |" in text
+    overview = text[text.index("Time to ready") : text.index("\n#### ")]
+    assert row(overview, "rsync")[1] == "15.0"
+    assert row(overview, "wheelferry")[1] == "0.50"
+
+
 def test_losses_are_named() -> None:
     """By scenario, and for each way of ours; the floor is nobody's loss."""
     samples = [
