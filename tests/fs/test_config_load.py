@@ -337,6 +337,12 @@ def test_all_mistakes_of_a_file_are_named(machine: Machine) -> None:
     ("data", "message"),
     [
         (b"store = '/x'\n", r"`store` must be a section: \[store\]"),
+        (b"id = 'x'\n", r"`id` is in no section; it belongs below \[store\]$"),
+        (
+            b"deadline = 45\n",
+            r"`deadline` is in no section; it belongs below \[promote\] or \[pull\]$",
+        ),
+        (b"wumpus = 45\n", "`wumpus` is in no section$"),
         (b"[store\n", "is not a TOML file"),
         (b"\xff\xfe", "is not a TOML file"),
     ],
@@ -346,6 +352,16 @@ def test_broken_file_is_an_error(machine: Machine, data: bytes, message: str) ->
     machine.user.write_bytes(data)
     with pytest.raises(ConfigError, match=message):
         machine.load()
+
+
+def test_file_that_cannot_be_read_is_in_the_remedy(machine: Machine) -> None:
+    """What is to be typed has the path, and says that directories count too."""
+    machine.user.mkdir()  # which root cannot read as a file either
+    with pytest.raises(ConfigError) as caught:
+        machine.load()
+    assert caught.value.hint is not None
+    assert f"`chmod a+r {machine.user}`" in caught.value.hint
+    assert "directories above" in caught.value.hint
 
 
 def test_named_file_must_exist(machine: Machine, tmp_path: Path) -> None:

@@ -385,6 +385,19 @@ CROOKED = tuple(
             "rw",
         ),
         (
+            replace(
+                SHARE,
+                survey=SURVEY._replace(
+                    trouble="/mnt/wheels/staging/ci-1: Permission denied",
+                    directories=PLAIN,
+                ),
+            ),
+            "store-writable",
+            "error",
+            "/mnt/wheels/staging/ci-1: Permission denied",
+            "`ls -ld /mnt/wheels/staging/ci-1` says who; remove it, and give each user",
+        ),
+        (
             replace(REFUSED, promotes=False),
             "store-writable",
             "info",

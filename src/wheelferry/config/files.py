@@ -37,7 +37,8 @@ def load_file(
     except OSError as exc:
         raise ConfigError(
             f"cannot read the configuration file {path}",
-            hint="every user that runs wheelferry needs to read it: chmod a+r",
+            hint="every user that runs wheelferry needs to read it:"
+            f" `chmod a+r {path}`, and `chmod a+x` for the directories above it",
         ) from exc
     return decode_file(data, path=path, home=home)
 
@@ -49,12 +50,16 @@ def decode_file(data: bytes, *, path: str, home: str) -> Mapping[str, Value]:
     try:
         document = tomllib.loads(data.decode())
     except ValueError as exc:  # not UTF-8, or not TOML
-        raise ConfigError(f"{path} is not a TOML file") from exc
+        raise ConfigError(
+            f"{path} is not a TOML file",
+            hint='texts are in quotes, as in path = "/mnt/wheels"; docs/cli.md has an'
+            " example",
+        ) from exc
     values: dict[str, Value] = {}
     problems: list[str] = []
     for section, table in document.items():
         if section not in _SECTIONS:
-            problems.append(f"unknown section [{section}]{suggest(section, _SECTIONS)}")
+            problems.append(_tell_unknown(section, table))
         elif not isinstance(table, dict):
             problems.append(f"`{section}` must be a section: [{section}]")
         else:
@@ -62,7 +67,7 @@ def decode_file(data: bytes, *, path: str, home: str) -> Mapping[str, Value]:
     if problems:
         raise ConfigError(
             f"{path}: {'; '.join(problems)}",
-            hint="docs/cli.md lists all settings; `wheelferry config show` those in use",
+            hint="docs/cli.md lists all settings, with an example of each",
         )
     return values
 
@@ -73,6 +78,14 @@ def suggest(word: str, known: tuple[str, ...]) -> str:
 
     near = difflib.get_close_matches(word, known, n=1)
     return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _tell_unknown(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return f"unknown section [{name}]{suggest(name, _SECTIONS)}"
+    parts = (key.partition(".") for key in OPTIONS)
+    homes = " or ".join(f"[{section}]" for section, _, key in parts if key == name)
+    return f"`{name}` is in no section{f'; it belongs below {homes}' if homes else ''}"
 
 
 def _read_section(

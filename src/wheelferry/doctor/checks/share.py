@@ -197,11 +197,18 @@ def _find_crooked(survey: StoreSurvey) -> Iterator[str]:
 def _advise(facts: ShareFacts, survey: StoreSurvey, *, is_shared: bool) -> str:
     group = _group_name(facts, survey, OBJECTS)
     owner = _owner_name(facts, survey, OBJECTS)
+    own = survey.trouble.rpartition(": ")[0]
     gid = next(gid for path, _, _, gid in survey.directories if path == OBJECTS)
     if "ead-only" in survey.trouble:
         return (
             "the share is mounted or exported read-only: say `rw` in /etc/fstab and"
             ' in /etc/exports; for a runner that is only to pull, daemon.tasks = ["pull"]'
+        )
+    if not survey.refused and "ermission denied" in survey.trouble:
+        return (
+            f"another user has run wheelferry under this runner's name, and made {own}:"
+            f" `ls -ld {own}` says who; remove it, and give each user a runner.name of"
+            " its own"
         )
     if not is_shared:
         return (

@@ -156,9 +156,10 @@ def _judge_versions(facts: UvFacts) -> Iterator[Finding]:
             check,
             ":".join(facts.paths),
             "there is no uv",
-            meaning="pull restores only for formats that the cache has already",
-            hint="set uv.paths or uv.versions in /etc/wheelferry/config.toml, where jobs"
-            " bring their own uv",
+            meaning="pull restores for the formats that the cache has, and into an empty"
+            " one for all",
+            hint="install uv; or, where jobs bring their own, set uv.paths or uv.versions"
+            " in /etc/wheelferry/config.toml",
         )
     elif not facts.binaries:
         yield ok(check, "uv.versions", f"no uv here; for {', '.join(facts.versions)}")
