@@ -97,6 +97,7 @@ def test_install_and_uninstall(
 ) -> None:
     """Twice changes nothing; what is taken away leaves the scripts, which others call."""
     into = ["--into", str(tmp_path / "into")] if targets else []
+    (tmp_path / "into").mkdir()
     scripts = ["hooks/post-job.sh", "hooks/pre-job.sh"]
     wanted = [*scripts, *(f"into/{target}" for target in targets)]
 
@@ -169,6 +170,7 @@ def test_edited_script_is_left_alone_unless_forced(
 ) -> None:
     """What somebody has changed is lost by `--force` alone, and nothing else is written."""
     argv = ("buildkite", "--into", str(tmp_path / "into"))
+    (tmp_path / "into").mkdir()
     run("install", *argv)
     file = tmp_path / path
     file.write_text(f"{file.read_text()}echo mine\n")
@@ -182,7 +184,10 @@ def test_edited_script_is_left_alone_unless_forced(
 @pytest.mark.parametrize(
     ("argv", "code", "said"),
     [
-        (["install", "github"], 2, "--into is missing"),
+        (["install", "github"], 2, "it takes the directory of GitHub's runner"),
+        (["install", "buildkite"], 2, "it takes the agent's hooks-path"),
+        (["install", "github", "--into", "/dev/null"], 42, "no directory /dev/null"),
+        (["uninstall", "github", "--into", "/dev/null"], 42, "no directory /dev/null"),
         (["install", "gitlab", "--into", "/x"], 2, "--into is not for gitlab"),
         (["install", "jenkin"], 2, "'jenkin' is not one of"),
         (["install", "generic", "--scripts", "/a b/c"], 42, "cannot be the directory"),
@@ -196,6 +201,38 @@ def test_what_makes_no_sense_is_refused(
     done = run(*argv)
 
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+
+
+def test_directory_of_a_runner_is_not_made(run: Run, tmp_path: Path) -> None:
+    """A misspelt one would get an `.env` that no runner ever reads, and no error."""
+    done = run("install", "github", "--into", str(tmp_path / "actoins-runner"))
+
+    assert done.returncode == 42
+    assert f"there is no directory {tmp_path}/actoins-runner" in done.stderr
+    assert names(tmp_path) == ["config.toml"]
+
+
+@pytest.mark.parametrize(
+    ("ci", "left"),
+    [
+        ("gitlab", ["`hooks show gitlab`", "uninstall generic --scripts"]),
+        ("github", ["Restart the runner", "`hooks show github`", "uninstall generic"]),
+        ("buildkite", ["uninstall generic --scripts"]),
+        ("generic", []),
+    ],
+)
+def test_uninstall_says_what_it_leaves(
+    run: Run, tmp_path: Path, ci: str, left: list[str]
+) -> None:
+    """Of GitLab there is no file to remove: what was pasted, and the scripts, are there."""
+    into = ["--into", str(tmp_path)] if ci in ("github", "buildkite") else []
+    run("install", ci, *into)
+
+    done = run("uninstall", ci, *into)
+
+    assert ("Next:" in done.stdout, done.returncode) == (bool(left), 0)
+    assert [words for words in left if words not in done.stdout] == []
+    assert ("hooks show buildkite" in done.stdout) is False
 
 
 def test_missing_word_is_told_in_one_line(run: Run) -> None:

@@ -14,7 +14,7 @@ def render_changes(
         f"{c.path}: {'' if c.action is Action.UNCHANGED else would}{c.action.value}"
         for c in changes
     ]
-    lines = lines or ["nothing to do: nothing is installed under that name"]
+    lines = lines or ["nothing to do: no file that was installed is there"]
     if steps:
         lines += ["", "Next:", *(f"  {step}" if step else "" for step in steps)]
     return "\n".join(lines)

@@ -53,7 +53,7 @@ def plan_install(ci: Ci, site: Site, *, into: Path | None) -> tuple[Change, ...]
         into: Directory of that system's files.
 
     Raises:
-        HooksError: Something there cannot be read.
+        HooksError: `into` is no directory, or something there cannot be read.
     """
     directory = Path(site.scripts)
     changes = [
@@ -104,6 +104,11 @@ def _below(into: Path | None, target: str) -> Path:
         raise HooksError(
             f"where {target} belongs has not been said",
             hint="name the directory with --into",
+        )
+    if not into.is_dir():
+        raise HooksError(
+            f"there is no directory {into}",
+            hint="--into takes the one that is there: nothing else would read the files",
         )
     return into / target
 

@@ -13,7 +13,7 @@ from wheelferry.cli.render_changes import encode_changes, render_changes
 from wheelferry.cli.session import Session
 from wheelferry.disk import Disk
 from wheelferry.hooks import plan
-from wheelferry.hooks.catalogue import Ci
+from wheelferry.hooks.catalogue import SNIPPETS, Ci
 from wheelferry.hooks.render import SYSTEM_PATH, Site
 from wheelferry.sealed import files
 
@@ -22,11 +22,20 @@ _PROMOTE_S: Final = 60.0
 
 _EXAMPLE_VOLUME: Final = "/srv/ci"
 
+_INTO_WHAT: Final = {
+    Ci.GITHUB: "the directory of GitHub's runner, such as /home/runner/actions-runner",
+    Ci.BUILDKITE: "the agent's hooks-path, such as /etc/buildkite-agent/hooks",
+}
+
+_RESTART: Final = "# Restart the runner: it reads .env when it starts."
+
+_SCRIPTS_HOME: Final = "/etc/wheelferry/hooks"
+
 _CI = click.Argument(["ci"], type=click.Choice([ci.value for ci in Ci]), metavar="CI")
 _SCRIPTS = click.Option(
     ["--scripts"],
     metavar="DIR",
-    default="/etc/wheelferry/hooks",
+    default=_SCRIPTS_HOME,
     show_default=True,
     help="Directory of the two scripts that all CI systems share.",
 )
@@ -101,7 +110,7 @@ def install(
         for line in [f"# For {snippet.where}:", *text.splitlines(), ""]
     ]
     if wanted is Ci.GITHUB:
-        steps = ["# Restart the runner: it reads .env when it starts.", "", *steps]
+        steps = [_RESTART, "", *steps]
     session.output.text(render_changes(changes, steps[:-1], is_dry_run=is_dry_run))
     session.output.document(encode_changes(changes, steps[:-1]))
     return exits.DONE
@@ -133,9 +142,26 @@ def uninstall(
         files.refuse_edited(plan.WRITER, changes)
     if not is_dry_run:
         files.apply_changes(plan.WRITER, changes, disk=Disk())
-    session.output.text(render_changes(changes, [], is_dry_run=is_dry_run))
-    session.output.document(encode_changes(changes, []))
+    steps = _find_rest(wanted, site)
+    session.output.text(render_changes(changes, steps, is_dry_run=is_dry_run))
+    session.output.document(encode_changes(changes, steps))
     return exits.DONE
+
+
+def _find_rest(ci: Ci, site: Site) -> list[str]:
+    """Return what is left to do by hand once the files of a CI system are gone."""
+    if ci is Ci.GENERIC:
+        return []
+    steps = [_RESTART] if ci is Ci.GITHUB else []
+    if any(not snippet.target for snippet in SNIPPETS[ci]):
+        steps.append(f"# What `hooks show {ci.value}` shows: take it out where it is.")
+    elsewhere = site.scripts != _SCRIPTS_HOME
+    return [
+        *steps,
+        f"# The scripts in {site.scripts} stay. Once nothing calls them:",
+        "wheelferry hooks uninstall generic"
+        + (f" --scripts {site.scripts}" if elsewhere else ""),
+    ]
 
 
 def _directory(ci: Ci, into: str | None) -> Path | None:
@@ -147,7 +173,7 @@ def _directory(ci: Ci, into: str | None) -> Path | None:
             )
         return None
     if into is None:
-        raise click.UsageError(f"--into is missing: where are the files of {ci.value}?")
+        raise click.UsageError(f"--into is missing: it takes {_INTO_WHAT[ci]}")
     return Path(into).absolute()
 
 
