@@ -24,10 +24,16 @@ _MAX_LOAD = 0.7
 
 
 def find_part(name: str) -> Part:
-    """Return a part by its name."""
-    module = import_module(f"benchmarks.{name}")
-    if hasattr(module, "__path__"):
-        module = import_module(f"benchmarks.{name}.__main__")
+    """Return a part by its name; end all if what it needs is not installed."""
+    try:
+        module = import_module(f"benchmarks.{name}")
+        if hasattr(module, "__path__"):
+            module = import_module(f"benchmarks.{name}.__main__")
+    except ModuleNotFoundError as exc:
+        raise SystemExit(
+            f"benchmarks: {exc.name} is not installed for {sys.executable};"
+            " `make .venv/.bench` installs all they need, for .venv/bin/python"
+        ) from exc
     part = module.PART
     if not isinstance(part, Part):
         raise TypeError(f"benchmarks.{name} has no part")

@@ -111,6 +111,19 @@ def test_interrupted_part_says_what_is_complete(tmp_path: Path) -> None:
     assert main.returncode == 128 + signal.SIGINT
 
 
+def test_packages_that_are_not_installed_are_named() -> None:
+    """`--help` after a mere `make demo` says what to type, and shows no traceback."""
+    code = "import sys; sys.modules['pytest'] = None; sys.argv[1:] = ['--help'];"
+    code += "from benchmarks.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("benchmarks: pytest is not installed for ")
+    assert "`make .venv/.bench`" in done.stderr
+
+
 def _marked(**tables: str) -> str:
     return "".join(
         f"<!-- begin {name} -->\n{text}<!-- end {name} -->\n"

@@ -118,6 +118,14 @@ def test_findings_are_the_same_for_machines(patient: Patient) -> None:
     assert {"round-trip", "store-writable"} <= set(document["left_out"])
 
 
+def test_workspace_that_is_not_there_is_wrong_usage(patient: Patient) -> None:
+    """And not called a fault of uv, that cannot be asked there where its cache is."""
+    patient.root = patient.root / "gone"
+    done = patient.run()
+    assert (done.code, done.out) == (2, "")
+    assert f"--workspace: there is no directory {patient.root}" in done.err
+
+
 def test_warning_has_a_code_of_its_own(patient: Patient) -> None:
     """51, and with an error beside it 50, the error first."""
     warned = patient.run("-q", UV_LINK_MODE="copy")

@@ -12,6 +12,8 @@ import pytest
 from tests.support.forge import replace_records
 from tests.support.records import make_record
 from wheelferry import __version__
+from wheelferry.cli import wiring
+from wheelferry.disk import Disk
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -380,6 +382,36 @@ def test_looking_leaves_no_trace(
     assert not list(temporary.iterdir())
     assert run("pull", "--strict", *flags).returncode == 0
     assert (tmp_path / "c.wheelferry").is_dir()
+
+
+def test_looking_is_for_everybody(tmp_path: Path) -> None:
+    """A status by one who may not write the runner's view makes one for that time."""
+    state, me = tmp_path / "c.wheelferry", os.geteuid()
+    state.mkdir()
+    assert borrow(state) == state
+    state.chmod(0o555)
+    if me == 0:
+        os.seteuid(65534)
+    try:
+        other = borrow(state)
+    finally:
+        os.seteuid(me)
+    assert other != state
+    assert not other.exists()
+
+
+def borrow(state: Path) -> Path:
+    """Return where a command that only looks has its state, for a while."""
+    with wiring.borrow_state(state, Disk()) as found:
+        assert found.is_dir()
+        return found
+
+
+def test_init_without_a_directory_says_that_it_is_missing(run: Run) -> None:
+    """It would be of little use there to be told of a configuration file."""
+    done = run("init")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error[usage]: DIRECTORY is missing")
 
 
 def test_init_makes_no_store_where_one_is_away(run: Run, tmp_path: Path) -> None:

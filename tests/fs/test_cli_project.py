@@ -93,6 +93,7 @@ def test_pull_without_any_python_says_so(machine: Machine, project: Path) -> Non
         (["--lock", "{}/gone.lock"], "cannot read"),
         (["-r", "{}/gone.txt"], "cannot read"),
         (["--project", "{}/gone"], "is no directory"),
+        (["--lock", "{}"], "for the directory of a project there is --project"),
     ],
 )
 def test_broken_lock_is_one_warning(

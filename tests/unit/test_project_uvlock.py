@@ -293,6 +293,12 @@ def test_script_and_workspace_begin_at_the_manifest() -> None:
     assert names(read(*workspace, packages=frozenset(["two"]))) == {"b 1.0"}
 
 
+def test_file_that_is_no_lock_is_told_from_a_newer_one() -> None:
+    """Such as a pyproject.toml after `--lock`: no upgrade of anything helps."""
+    with pytest.raises(Malformed, match=r"^it has no `version`"):
+        read(head="[project]\nname = 'a'")
+
+
 @pytest.mark.parametrize("version", ["2", "true", '"1"', "0"])
 def test_unknown_version_is_named(version: str) -> None:
     """A lock of a newer uv is refused; a newer revision of the format is read."""

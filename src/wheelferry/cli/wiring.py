@@ -117,8 +117,9 @@ def open_tiers(
         session: Says where they are.
         link: The store.
         needs_cache: Whether there must be a cache; else it is made when it is needed.
-        only_looks: Whether a state directory that is missing is not made either: what
-            only shows something leaves no trace, least of all one of another user.
+        only_looks: Whether a state directory that is missing, or that this user may not
+            write to, is done without: what only shows something leaves no trace, least
+            of all one of another user.
 
     Raises:
         CacheNotFound: There is no cache.
@@ -135,7 +136,7 @@ def open_tiers(
     check_cache(session, needs_cache=needs_cache)
     if not only_looks:
         check_owner(config.cache.path)
-    state_dir = _borrow_state if only_looks else _make_state
+    state_dir = borrow_state if only_looks else _make_state
     with (
         state_dir(config.cache.state, disk) as state,
         View.open(state / VIEW, store_id=info.id, disk=disk) as view,
@@ -189,8 +190,9 @@ def _make_state(state: Path, disk: Disk) -> Iterator[Path]:
 
 
 @contextmanager
-def _borrow_state(state: Path, disk: Disk) -> Iterator[Path]:
-    if state.is_dir():
+def borrow_state(state: Path, disk: Disk) -> Iterator[Path]:
+    """Lend the state directory, or a temporary one if this user may not write to it."""
+    if os.access(state, os.W_OK | os.X_OK, effective_ids=True):
         yield state
         return
     import tempfile

@@ -139,7 +139,8 @@ def _find_uv(uv_paths: Sequence[Path], folder: Path, disk: Disk) -> _Uv:
     if best is None:
         raise ConfigError(
             "the demo needs uv, and there is none",
-            hint="pip install 'wheelferry[demo]', or set uv.paths",
+            hint="install uv where PATH finds it, or set uv.paths; in a checkout of"
+            " wheelferry, `make demo` brings one along",
         )
     return best
 

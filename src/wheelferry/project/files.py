@@ -40,7 +40,10 @@ def read_text(
             hint="name a file that the user of the jobs may read",
         ) from exc
     if not is_plain:
-        raise ProjectError(f"{path} is no plain file")
+        raise ProjectError(
+            f"{path} is no plain file",
+            hint="name the file itself; for the directory of a project there is --project",
+        )
     if len(data) > limit_bytes:
         raise ProjectError(f"{path} is larger than {limit_bytes} bytes")
     try:

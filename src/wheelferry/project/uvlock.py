@@ -122,6 +122,8 @@ class _Lock:
 
     def __init__(self, data: Table) -> None:
         version = data.get("version")
+        if version is None:
+            raise Malformed("it has no `version`, as each lock of uv has")
         if version != VERSION or isinstance(version, bool):
             raise Malformed(
                 f"it has version {version!r}, and only version {VERSION} is known"

@@ -1,6 +1,7 @@
 """`wheelferry doctor`: what is wrong with this runner, and what to do?"""
 
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +62,8 @@ def doctor(session: Session, *, workspace: str, indexes: tuple[str, ...]) -> int
     for url in indexes:
         if not url.startswith(("http://", "https://")):
             raise click.UsageError("--index must be a URL: http://... or https://...")
-    setup = _make_setup(session, Path(os.path.abspath(workspace)), indexes)  # noqa: PTH100
+    directory = _find_workspace(workspace)
+    setup = _make_setup(session, directory, indexes)
     found = examine(setup, Disk(), output.emit)
     duration_s = clock.monotonic_s() - start_s
     shown = [level for level in LEVELS.values() if output.shows(level)]
@@ -71,6 +73,19 @@ def doctor(session: Session, *, workspace: str, indexes: tuple[str, ...]) -> int
         output.text(render_verdict(found, duration_s))
     output.document(encode_examination(found, duration_s))
     return _CODES.get(found.worst, exits.DONE)
+
+
+def _find_workspace(given: str) -> Path:
+    path = Path(os.path.abspath(given))  # noqa: PTH100
+    try:
+        is_directory = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_directory = False
+    except OSError:  # what that means for the jobs, checks say
+        is_directory = True
+    if not is_directory:
+        raise click.UsageError(f"--workspace: there is no directory {path}")
+    return path
 
 
 def _make_setup(session: Session, workspace: Path, urls: tuple[str, ...]) -> Setup:

@@ -31,6 +31,8 @@ def init(session: Session, directory: str | None, group: str | None) -> int:
     DIRECTORY is empty or missing (its parent must exist); the default is the configured
     store.  A store that is there already is completed, and loses nothing.
     """
+    if not directory and session.config.store.path is None:
+        raise click.UsageError("DIRECTORY is missing, and no store is configured")
     path = Path(directory).absolute() if directory else session.store_path()
     _refuse_empty_mount(session, path)
     created = create_store(path, disk=Disk(), now_s=clock.now_s(), group=group)
