@@ -272,6 +272,23 @@ def test_state_inside_the_cache_is_refused(
     machine.load(flags={**flags, "cache.state": f"{cache}2"})
 
 
+@pytest.mark.parametrize(
+    ("cache", "store", "message"),
+    [
+        ("/s/uv", "/s", "^the cache /s/uv is inside the store /s$"),
+        ("/s", "/s/", "^the cache /s is inside the store /s$"),
+        ("/c", "/c/s", "^the store /c/s is inside the cache /c: `uv cache"),
+    ],
+)
+def test_cache_and_store_are_apart(
+    machine: Machine, cache: str, store: str, message: str
+) -> None:
+    """A cache on the share fills the store with foreign files; uv would clean a store."""
+    with pytest.raises(ConfigError, match=message):
+        machine.load(flags={"cache.path": cache, "store.path": store})
+    machine.load(flags={"cache.path": f"/2{cache}", "store.path": store})
+
+
 def test_host_s_name_is_not_needed_where_a_name_is_set(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

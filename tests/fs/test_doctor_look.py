@@ -136,6 +136,27 @@ def test_workspace_that_is_not_there_is_a_finding(setup: Setup) -> None:
     assert "--workspace DIR" in finding.hint
 
 
+def test_cache_that_cannot_be_made_is_found(setup: Setup, tmp_path: Path) -> None:
+    """Before the first job, too: a pull would do nothing, and so would uv."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    for path in (tmp_path, *tmp_path.parents[:-1]):
+        if not path.stat().st_mode & 0o001:
+            path.chmod(path.stat().st_mode | 0o011)
+    new = setup._replace(cache=closed / "ci/uv", state=closed / "ci/uv.wheelferry")
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(OTHER)
+    try:
+        places = look_at_places(new, Disk())
+        assert look_at_places(setup, Disk()).barrier == ""
+    finally:
+        os.seteuid(me)
+
+    assert places.barrier == str(closed)
+    assert verdicts(list(judge_places(places)))["state"] == "error"
+
+
 @AS_ROOT
 def test_archives_of_others_are_found(setup: Setup) -> None:
     """Each archive counts, whoever the cache belongs to."""

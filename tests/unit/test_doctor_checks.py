@@ -48,6 +48,7 @@ PLACES = Places(
     ),
     move=Trial(source="/var/cache/uv.wheelferry", target="/var/cache/uv"),
     is_state_near=True,
+    barrier="",
 )
 
 UV = UvFacts(
@@ -482,6 +483,30 @@ def test_store_that_cannot_be_opened_leaves_checks_out() -> None:
             "warning",
             "could not be tried: /builds",
             "--workspace DIR",
+        ),
+        (
+            replace(
+                PLACES,
+                link=replace(PLACES.link, number=errno.EACCES, failed_at="/var"),
+            ),
+            "hardlinks",
+            "warning",
+            "could not be tried: /var",
+            "once the cache is there",
+        ),
+        (
+            replace(PLACES, move=None, barrier="/var"),
+            "state",
+            "error",
+            "it or the cache cannot be made: ci may not write to /var",
+            "`sudo install -d -o ci /var/cache`",
+        ),
+        (
+            replace(PLACES, move=None, barrier="/var/cache"),
+            "state",
+            "error",
+            "may not write to /var/cache",
+            "`sudo install -d -o ci /var/cache/ci`, and set cache.path to /var/cache/ci/uv",
         ),
         (
             replace(PLACES, fs_type="nfs4", mount_point="/home"),

@@ -184,7 +184,8 @@ def _make_state(state: Path, disk: Disk) -> Iterator[Path]:
     except OSError as exc:
         raise CacheError(
             f"cannot make the state directory {state}",
-            hint="cache.state must be in a place that this user may write to",
+            hint="cache.state, by default beside the cache (cache.path), must be in a"
+            " place that this user may write to",
         ) from exc
     yield state
 

@@ -114,7 +114,7 @@ def load_config(
         WrongFlag: A flag has no value for its setting.
         ConfigError: Another source has something that is not a setting or not a value; a
             flag contradicts what the system file has made final; the state directory is
-            inside the cache.
+            inside the cache; the cache and the store are one inside the other.
     """
     warnings: list[str] = []
     layers = (
@@ -136,6 +136,7 @@ def load_config(
             _make_state_final(settings)
     _complete(settings, environ)
     _check_state(settings)
+    _check_store(settings)
     ordered = tuple(settings[key] for key in OPTIONS)
     return Loaded(_build(settings), ordered, tuple(warnings))
 
@@ -211,6 +212,26 @@ def _check_state(settings: Mapping[str, Setting]) -> None:
             " `uv cache clean` would delete it",
             hint="set cache.state (--state) to a directory outside the cache, on the"
             " same filesystem",
+        )
+
+
+def _check_store(settings: Mapping[str, Setting]) -> None:
+    store, cache = settings["store.path"].value, settings["cache.path"].value
+    if store is None:
+        return
+    # By their names alone: the share may hang.
+    outer, inner = Path(str(store)), Path(str(cache))
+    if inner.is_relative_to(outer):
+        raise ConfigError(
+            f"the cache {cache} is inside the store {store}",
+            hint="set cache.path, or UV_CACHE_DIR, to a directory on the runner's own"
+            " disk: the store is for wheelferry alone",
+        )
+    if outer.is_relative_to(inner):
+        raise ConfigError(
+            f"the store {store} is inside the cache {cache}: `uv cache clean` would"
+            " delete it",
+            hint="set store.path to a directory on the share",
         )
 
 

@@ -65,6 +65,8 @@ class Places:
         move: A rename from the state directory into the cache; None if one of the two is
             missing.
         is_state_near: Whether both are on one device, as far as they are there.
+        barrier: The directory in which the state directory or the cache would have to be
+            made, and that this user may not write to; "" if there is none.
     """
 
     user: str
@@ -84,6 +86,7 @@ class Places:
     room: Room
     move: Trial | None
     is_state_near: bool
+    barrier: str
 
 
 def judge_places(places: Places) -> Iterator[Finding]:
@@ -111,7 +114,9 @@ def _judge_link(places: Places) -> Finding:
             places.workspace,
             f"could not be tried: {trial.failed_at}: {trial.words}",
             hint="run this as the user of the jobs, in a checkout, or with"
-            " --workspace DIR of one",
+            " --workspace DIR of one"
+            if trial.failed_at == trial.target
+            else "run this as the user of the jobs, and again once the cache is there",
         )
     what = f"a file of {trial.source} cannot be hardlinked into {trial.target}"
     if not trial.number:
@@ -227,6 +232,15 @@ def _judge_state(places: Places) -> Finding:
             " cache, on its filesystem; of a cache that is a mount of its own, take a"
             " subdirectory as UV_CACHE_DIR",
         )
+    if places.barrier:
+        return error(
+            check,
+            places.state,
+            f"it or the cache cannot be made: {places.user} may not write to"
+            f" {places.barrier}",
+            meaning="pull and promote do nothing",
+            hint=_give_directory(places),
+        )
     if move is None:
         return ok(check, places.state, "it will be made by the first pull or promotion")
     if move.failed_at or move.number:
@@ -240,3 +254,14 @@ def _judge_state(places: Places) -> Finding:
             f" {places.cache}` gives both to that user",
         )
     return ok(check, places.state, "on the mount of the cache, and writable")
+
+
+def _give_directory(places: Places) -> str:
+    parent = places.cache.rpartition("/")[0] or "/"
+    if parent == places.barrier:  # of others too: not to be given away
+        own = f"{parent.rstrip('/')}/{places.user}"
+        return (
+            f"`sudo install -d -o {places.user} {own}`, and set cache.path to {own}/uv,"
+            " for uv too"
+        )
+    return f"`sudo install -d -o {places.user} {parent}` makes a place for both"

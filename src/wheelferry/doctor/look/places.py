@@ -59,6 +59,7 @@ def look_at_places(setup: Setup, disk: Disk) -> Places:
         ),
         move=move,
         is_state_near=_nearest(state).stat().st_dev == near.stat().st_dev,
+        barrier=_find_barrier(state, cache),
     )
 
 
@@ -69,6 +70,15 @@ def _real(path: Path) -> Path:
 def _nearest(path: Path) -> Path:
     """Return the path, or the nearest above it that is a directory."""
     return next(p for p in (path, *path.parents) if p.is_dir())
+
+
+def _find_barrier(*wanted: Path) -> str:
+    """Return the directory in which one of these is to be made, and cannot; "" if none."""
+    for path in wanted:
+        near = _nearest(path)
+        if near != path and not os.access(near, os.W_OK | os.X_OK, effective_ids=True):
+            return str(near)
+    return ""
 
 
 def _load_mounts() -> tuple[Mount, ...]:
