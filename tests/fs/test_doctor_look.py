@@ -136,6 +136,26 @@ def test_workspace_that_is_not_there_is_a_finding(setup: Setup) -> None:
     assert "--workspace DIR" in finding.hint
 
 
+@AS_ROOT
+def test_cache_that_cannot_be_reached_is_found(setup: Setup, tmp_path: Path) -> None:
+    """It is told by one error, and not as something that could not be looked at."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for path in (tmp_path, *tmp_path.parents[:-1]):
+        if not path.stat().st_mode & 0o001:
+            path.chmod(path.stat().st_mode | 0o011)
+    new = setup._replace(cache=closed / "ci/uv", state=closed / "ci/uv.wheelferry")
+    os.seteuid(OTHER)
+    try:
+        places = look_at_places(new, Disk())
+    finally:
+        os.seteuid(0)
+
+    assert places.barrier == ""
+    assert places.refusal is not None
+    assert f"may not enter {closed}" in places.refusal[0]
+
+
 def test_cache_that_cannot_be_made_is_found(setup: Setup, tmp_path: Path) -> None:
     """Before the first job, too: a pull would do nothing, and so would uv."""
     closed = tmp_path / "closed"

@@ -4,14 +4,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tests.support.entries import make_info
 from tests.support.restoring import restore, staging_of
+from wheelferry.cli.crash import write_report
+from wheelferry.cli.session import Session
+from wheelferry.cli.wiring import check_cache
 from wheelferry.disk import Disk
 from wheelferry.errors import CacheError
-from wheelferry.uvcache.owner import check_owner
+from wheelferry.uvcache.owner import check_owner, check_reach
 from wheelferry.uvcache.stage import Stage
 
 DAEMON, UNKNOWN, UNMAPPED = 1, 54321, 65534
@@ -43,6 +48,47 @@ def as_user(uid: int) -> Iterator[None]:
         yield
     finally:
         os.seteuid(before)
+
+
+def test_cache_that_cannot_be_reached_is_refused(root):
+    """In a home of another user; whose it is, is that of the directory in the way."""
+    root.parent.chmod(0o700)
+    with as_user(DAEMON), pytest.raises(CacheError) as caught:
+        check_reach(root / "uv")
+    assert f"may not enter {root.parent}, which the uv cache" in caught.value.message
+    assert f"`chmod a+x {root.parent}`" in (caught.value.hint or "")
+    os.chown(root.parent, DAEMON, -1)
+    with as_user(UNKNOWN), pytest.raises(CacheError) as caught:
+        check_reach(root)
+    assert "`sudo -u daemon wheelferry ...`" in (caught.value.hint or "")
+    with as_user(DAEMON):
+        check_reach(root)
+        check_reach(root / "not/there")
+
+
+def test_command_says_that_the_cache_cannot_be_reached(root):
+    """Pull said nothing at all, and status showed a traceback."""
+    session = SimpleNamespace(
+        config=SimpleNamespace(cache=SimpleNamespace(path=root / "uv"))
+    )
+    root.parent.chmod(0o700)
+    with as_user(DAEMON), pytest.raises(CacheError, match="may not enter"):
+        check_cache(cast("Session", session), needs_cache=False)
+
+
+def test_report_of_a_fault_goes_to_another_place(root, tmp_path_factory):
+    """A state directory that cannot be looked at keeps no fault from being told."""
+    temporary = tmp_path_factory.mktemp("other")
+    os.chown(temporary, DAEMON, -1)
+    for path in (temporary, *temporary.parents[:2]):
+        path.chmod(0o755)
+    root.parent.chmod(0o700)
+    with as_user(DAEMON):
+        path = write_report(
+            ValueError(), [], {"TMPDIR": str(temporary)}, root / "state"
+        )
+    assert path is not None
+    assert path.parent == temporary
 
 
 def test_own_cache_is_fine(root):

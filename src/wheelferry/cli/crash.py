@@ -73,8 +73,9 @@ def write_report(
     temporary = Path(environ.get("TMPDIR") or "/tmp")  # noqa: S108 - created exclusively
     disk = Disk()
     for directory in (state, temporary):
-        # Not made here: a state directory that is missing may be what went wrong.
-        if directory is None or not directory.is_dir():
+        # Not made here: a state directory that is missing may be what went wrong.  Nor
+        # asked of pathlib, which raises where this user may not look.
+        if directory is None or not os.path.isdir(directory):  # noqa: PTH112
             continue
         try:
             disk.create_file(directory / name, data, mode=0o600)

@@ -161,7 +161,10 @@ def check_cache(session: Session, *, needs_cache: bool) -> None:
 
     Raises CacheNotFound, CacheError.
     """
+    from wheelferry.uvcache.owner import check_reach
+
     path = session.config.cache.path
+    check_reach(path)
     if path.is_dir():
         return
     if os.path.lexists(path):

@@ -15,6 +15,27 @@ _UNMAPPED = 65534
 """What a container shows as the owner of files whose owner it does not know."""
 
 
+def check_reach(root: Path) -> None:
+    """Refuse a cache that is behind a directory which this user may not enter.
+
+    Raises CacheError.
+    """
+    try:
+        root.stat()
+    except PermissionError as exc:
+        barrier, uid = _find_barrier(Path(os.path.abspath(root)))
+        owner = None if uid in (_ROOT, os.geteuid()) else _find_account(uid)
+        way = f", or let this one in: `chmod a+x {barrier}`"
+        if owner is not None:
+            way = f": `sudo -u {owner} wheelferry ...`"
+        raise CacheError(
+            f"this user may not enter {barrier}, which the uv cache {root} is in",
+            hint=f"run as the user of the jobs{way}",
+        ) from exc
+    except OSError:  # there is none, which is said elsewhere
+        return
+
+
 def check_owner(root: Path) -> None:
     """Refuse to work on a cache that belongs to another user.
 
@@ -52,6 +73,16 @@ def check_owner(root: Path) -> None:
         f"the uv cache {root} belongs to user {owner}",
         hint=f"run as that user: `sudo -u {owner} wheelferry ...`",
     )
+
+
+def _find_barrier(root: Path) -> tuple[Path, int]:
+    """Return the nearest directory above that can be looked at, and its owner."""
+    for path in root.parents:
+        try:
+            return path, path.stat().st_uid
+        except PermissionError:
+            continue
+    return root, os.geteuid()
 
 
 def _find_account(uid: int) -> str | None:

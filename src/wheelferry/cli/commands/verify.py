@@ -27,7 +27,7 @@ from wheelferry.ops.verify_cache import verify_cache
 from wheelferry.ops.verify_fix import FixReport, fix_store
 from wheelferry.ops.verify_memory import Memory
 from wheelferry.ops.verify_scope import Scope
-from wheelferry.uvcache.owner import check_owner
+from wheelferry.uvcache.owner import check_owner, check_reach
 
 if TYPE_CHECKING:
     from wheelferry.ops.tiers import Tiers
@@ -186,6 +186,7 @@ def _open(session: Session, link: Link, *, fixes: bool) -> Iterator[_Opened]:
 
 
 def _verify_cache(session: Session, cache: Path) -> int:
+    check_reach(cache)
     if not cache.is_dir():
         raise CacheNotFound(
             f"there is no uv cache in {cache}",

@@ -12,7 +12,7 @@ from wheelferry.doctor.checks.room import Room
 from wheelferry.doctor.look.names import find_user
 from wheelferry.doctor.setup import Setup
 from wheelferry.errors import CacheError
-from wheelferry.uvcache.owner import check_owner
+from wheelferry.uvcache.owner import check_owner, check_reach
 from wheelferry.uvcache.place import ARCHIVES
 
 _PROTECTS: Final = Path("/proc/sys/fs/protected_hardlinks")
@@ -34,14 +34,14 @@ def look_at_places(setup: Setup, disk: Disk) -> Places:
     foreign = [(name, uid) for name, uid in archives if uid != me]
     room = os.statvfs(near)
     move = None
-    if cache.is_dir() and state.is_dir():
+    if _is_dir(cache) and _is_dir(state):
         move = _try_move(state, cache, disk)
     return Places(
         user=find_user(),
         cache=str(setup.cache),
         state=str(setup.state),
         workspace=str(setup.workspace),
-        is_there=cache.is_dir(),
+        is_there=_is_dir(cache),
         fs_type=mount.fs_type if mount else "",
         mount_point=mount.point if mount else "",
         workspace_point=other.point if other else "",
@@ -69,14 +69,24 @@ def _real(path: Path) -> Path:
 
 def _nearest(path: Path) -> Path:
     """Return the path, or the nearest above it that is a directory."""
-    return next(p for p in (path, *path.parents) if p.is_dir())
+    return next(p for p in (path, *path.parents) if _is_dir(p))
+
+
+def _is_dir(path: Path) -> bool:
+    # pathlib's raises where this user may not look.
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _find_barrier(*wanted: Path) -> str:
-    """Return the directory in which one of these is to be made, and cannot; "" if none."""
+    """Return the directory in which one of these is to be made, and cannot; "" if none.
+
+    Not one that cannot be entered: what is in there is not known.
+    """
     for path in wanted:
         near = _nearest(path)
-        if near != path and not os.access(near, os.W_OK | os.X_OK, effective_ids=True):
+        can_enter = os.access(near, os.X_OK, effective_ids=True)
+        can_write = os.access(near, os.W_OK, effective_ids=True)
+        if near != path and can_enter and not can_write:
             return str(near)
     return ""
 
@@ -191,6 +201,7 @@ def _list_archives(cache: Path) -> list[tuple[str, int]]:
 
 def _find_refusal(cache: Path) -> tuple[str, str] | None:
     try:
+        check_reach(cache)
         check_owner(cache)
     except CacheError as exc:
         return exc.message, exc.hint or ""
