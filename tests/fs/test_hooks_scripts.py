@@ -43,6 +43,7 @@ def test_github_job_goes_on(tmp_path: Path, state: str) -> None:
     """
     machine = Hooked(tmp_path, state)
     runner = tmp_path / "actions-runner"
+    runner.mkdir()
     done = machine.install("github", "--into", str(runner))
     assert done.returncode == 0, done.stdout
     hooks = dict(line.split("=") for line in (runner / ".env").read_text().splitlines())
@@ -78,6 +79,7 @@ def test_buildkite_job_goes_on(tmp_path: Path, state: str) -> None:
     """
     machine = Hooked(tmp_path, state)
     directory = tmp_path / "hooks-path"
+    directory.mkdir()
     assert machine.install("buildkite", "--into", str(directory)).returncode == 0
     for hook, script, said in (
         ("post-checkout", "pre-job", PULLED),
@@ -256,6 +258,7 @@ def test_scripts_are_clean(tmp_path: Path) -> None:
     shellcheck = shutil.which("shellcheck", path=str(Path(sys.executable).parent))
     assert shellcheck, "it comes with the test tools: pip install -e '.[test]'"
     machine = Hooked(tmp_path)
+    (tmp_path / "into").mkdir()
     machine.install("buildkite", "--into", str(tmp_path / "into"))
     scripts = [*machine.scripts.iterdir(), *(tmp_path / "into").iterdir()]
 
