@@ -104,3 +104,27 @@ def test_share_that_slows_down_is_asked_more_often():
     assert next_step(SYNC_BYTES, SYNC_S * 3) == SYNC_BYTES // 2
     assert next_step(2 * _MIB, SYNC_S * 3 / 4) == 2 * _MIB
     assert next_step(WRITE_BYTES, SYNC_S * 100) == WRITE_BYTES
+
+
+def test_mode_of_a_file_is_set_where_it_is_open(tmp_path):
+    """Whoever has the share can put a link in its place, to a file of root's."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"")
+    secret.chmod(0o600)
+
+    class Swapped(CountingDisk):
+        def after(self, step: Step) -> None:
+            if step.name == "open_unique":
+                path = tmp_path / step.paths[0]
+                path.rename(tmp_path / "was")
+                path.symlink_to(secret)
+
+    (tmp_path / staging_directory("runner")).mkdir(parents=True)
+    staging = Staging(tmp_path, disk=Swapped(), runner="runner")
+    before = os.umask(0o077)
+    try:
+        staging.write([b"data"])
+    finally:
+        os.umask(before)
+    assert mode_of(secret) == "600"
+    assert mode_of(tmp_path / "was") == "444"

@@ -157,7 +157,7 @@ class CountingDisk(Disk):
             else:
                 super().remove_tree(path)
 
-    def set_mode(self, path: StrPath, mode: int) -> None:
+    def set_mode(self, path: StrPath | int, mode: int) -> None:
         with self._step("set_mode", path):
             super().set_mode(path, mode)
 

@@ -10,6 +10,7 @@ a kill after each one leaves behind.
 
 import errno
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
@@ -143,21 +144,38 @@ class Disk:
         except FileNotFoundError:
             return
 
-    def set_mode(self, path: StrPath, mode: int) -> None:
-        """Set permission bits."""
-        os.chmod(path, mode)
+    def set_mode(self, path: StrPath | int, mode: int) -> None:
+        """Set permission bits, of what a descriptor or a path is of.
+
+        Raises OSError, ELOOP, for a link: whoever can put one there must not have us
+        open other files to all.
+        """
+        if isinstance(path, int):
+            os.fchmod(path, mode)
+            return
+        # Linux has no chmod that does not follow links before 6.6.
+        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if stat.S_ISLNK(os.fstat(fd).st_mode):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+            os.chmod(f"/proc/self/fd/{fd}", mode)
+        finally:
+            os.close(fd)
 
     def set_group(self, path: StrPath, gid: int) -> None:
-        """Give a file to a group."""
-        os.chown(path, -1, gid)
+        """Give a file to a group; of a link, itself."""
+        os.chown(path, -1, gid, follow_symlinks=False)
 
     def set_owner(self, path: StrPath, uid: int, gid: int) -> None:
-        """Give a file to a user and a group; only root can, unless they have it."""
-        os.chown(path, uid, gid)
+        """Give a file to a user and a group; only root can, unless they have it.
+
+        Of a link, itself.
+        """
+        os.chown(path, uid, gid, follow_symlinks=False)
 
     def touch(self, path: StrPath) -> None:
-        """Set a file's times to the (server's) present."""
-        os.utime(path)
+        """Set a file's times to the (server's) present; of a link, its own."""
+        os.utime(path, follow_symlinks=False)
 
     def make_dirs_in(self, root: StrPath, relative: Iterable[str]) -> None:
         """Make directories under `root`, given parents first, with mode 0o777 & ~umask."""

@@ -82,7 +82,7 @@ class Staging:
             try:
                 # Now, while what the client knows of the file is fresh: no RPC.
                 if stat.S_IMODE(os.fstat(fd).st_mode) != FILE_MODE:
-                    self._disk.set_mode(path, FILE_MODE)
+                    self._disk.set_mode(fd, FILE_MODE)
                 digest, size_bytes = self._fill(fd, chunks)
                 self._disk.sync_file(fd)
                 beat()
