@@ -260,3 +260,28 @@ def test_create_killed_at_any_step_is_away_or_whole_and_can_be_completed(tmp_pat
         store.open()
         assert store.list_segments() == frozenset()
         assert list(store.upkeep.list_foreign()) == []
+
+
+@pytest.mark.parametrize("name", ["objects", "objects/5f", "staging"])
+def test_nothing_is_made_or_changed_through_a_link(tmp_path, name):
+    """Whoever may write to the share must not have root give other directories away."""
+    root, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    create(root)
+    elsewhere.mkdir(0o700)
+    (root / name).rename(tmp_path / "was")
+    (root / name).symlink_to(elsewhere)
+
+    for group in (None, str(os.getgid())):
+        with pytest.raises(StoreError, match="is a link or a file"):
+            create(root, group=group)
+    assert mode_of(elsewhere) == 0o700
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_root_may_be_named_by_a_link(tmp_path):
+    """It is the admin's own."""
+    (tmp_path / "link").symlink_to(tmp_path / "store")
+    (tmp_path / "store").mkdir()
+    create(tmp_path / "link", group=str(os.getgid()))
+
+    assert mode_of(tmp_path / "store") == 0o2775

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -60,7 +61,8 @@ def create_store(
     1. *directories*: `root` (its parent must exist) and all of `layout.DIRECTORIES`.
        With a group they are 2775 and the group's (`staging/` and `usage/` sticky as
        well); without one 0755, so that others can read.  Modes do not depend on the
-       umask.  Directories that exist are changed only if a group is given.
+       umask.  Directories that exist are changed only if a group is given, and nothing
+       is made or changed through a link in the place of one.
     2. *README*.
     3. *wheelferry.json*, staged, synced and linked: the commit point.  It never
        replaces one; of two `init` at once, the second reports the store of the first.
@@ -128,11 +130,19 @@ def _check_ours(root: Path) -> bool:
 
 
 def _make_directories(root: Path, *, disk: Disk, gid: int | None) -> None:
+    real_root = Path(os.path.realpath(root))  # which an admin may name by a link
     for relative in ("", *layout.DIRECTORIES):
-        path = root / relative
+        path = real_root / relative
         try:
             disk.make_dir(path)
         except FileExistsError:
+            # Who may write to the share must not have root give away what is elsewhere.
+            if not stat.S_ISDIR(path.lstat().st_mode):
+                raise StoreError(
+                    f"{path} is a link or a file, where the store has a directory",
+                    hint="find out who made it, remove it, and run `wheelferry init`"
+                    " again",
+                ) from None
             if gid is None:
                 continue
         if gid is None:
