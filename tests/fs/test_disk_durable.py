@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,85 @@ def test_no_owner_and_no_time_is_set_through_a_link(target: Path) -> None:
         before.st_mtime_ns,
         before.st_ctime_ns,
     )
+
+
+STEPS: dict[str, Callable[[Disk, Path], object]] = {
+    "make_dir": lambda disk, path: disk.make_dir(path / "new"),
+    "open_new": lambda disk, path: disk.open_new(path / "new"),
+    "open_unique": lambda disk, path: disk.open_unique(path / "new"),
+    "create_file": lambda disk, path: disk.create_file(path / "new", b""),
+    "rename-from": lambda disk, path: disk.rename(path / "file", path.parent / "new"),
+    "rename-to": lambda disk, path: disk.rename(path.parent / "own", path / "new"),
+    "link-from": lambda disk, path: disk.link_new(path / "file", path.parent / "new"),
+    "link-to": lambda disk, path: disk.link_new(path.parent / "own", path / "new"),
+    "unlink": lambda disk, path: disk.unlink(path / "file"),
+    "remove_dir": lambda disk, path: disk.remove_dir(path / "empty"),
+    "remove_tree": lambda disk, path: disk.remove_tree(path / "full"),
+    "set_mode": lambda disk, path: disk.set_mode(path / "file", 0o777),
+    "set_group": lambda disk, path: disk.set_group(path / "file", os.getgid()),
+    "set_owner": lambda disk, path: disk.set_owner(path / "file", -1, os.getgid()),
+    "touch": lambda disk, path: disk.touch(path / "file"),
+    "sync_dir": lambda disk, path: disk.sync_dir(path / "full"),
+}
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    """Return a directory with another, and a link to one that is elsewhere."""
+    for path in (tmp_path / "elsewhere", tmp_path / "share/inside"):
+        (path / "full").mkdir(parents=True)
+        (path / "empty").mkdir()
+        (path / "full/file").write_bytes(b"")
+        (path / "file").write_bytes(b"")
+        os.utime(path / "file", (1, 1))
+    (tmp_path / "share/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "share/own").write_bytes(b"")
+    return tmp_path / "share"
+
+
+def facts(root: Path) -> dict[str, tuple[int, int, int]]:
+    """Return what a step could have changed."""
+    return {
+        str(path): (status.st_ino, status.st_mode, status.st_ctime_ns)
+        for path in sorted(root.rglob("*"))
+        for status in [path.lstat()]
+    }
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_no_step_leads_out_of_where_it_is_confined(share: Path, step: str) -> None:
+    """Whoever puts a link in the place of a directory has nothing changed elsewhere."""
+    disk = Disk()
+    disk.confine(share)
+    before = facts(share.parent / "elsewhere")
+
+    with pytest.raises(NotADirectoryError) as caught:
+        STEPS[step](disk, share / "link")
+    assert caught.value.filename == str(share / "link")
+    assert facts(share.parent / "elsewhere") == before
+    assert (share / "own").exists()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_steps_that_are_confined_work(share: Path, step: str) -> None:
+    """And where the root is named by a link, which is its owner's."""
+    (share.parent / "root").symlink_to(share)
+    disk = Disk()
+    disk.confine(share.parent / "root")
+
+    STEPS[step](disk, share.parent / "root/inside")
+
+
+def test_error_of_a_confined_step_names_the_whole_path(share: Path) -> None:
+    """As of any other."""
+    disk = Disk()
+    disk.confine(share)
+    gone, new = share / "inside/gone", share / "inside/new"
+
+    with pytest.raises(FileNotFoundError) as caught:
+        disk.rename(gone, new)
+    assert (caught.value.filename, caught.value.filename2) == (str(gone), str(new))
+    with pytest.raises(FileNotFoundError) as caught:
+        disk.make_dir(share / "gone/further/new")
+    assert caught.value.filename == str(share / "gone")
+    assert not disk.unlink(gone)

@@ -147,3 +147,64 @@ def test_clock_is_that_of_the_files(root: Path) -> None:
 
     assert 0 <= (root / "probe").stat().st_mtime - now_s < 5
     assert list(root.glob("staging/new/*")) == []
+
+
+@pytest.fixture
+def elsewhere(root: Path) -> Path:
+    """Return a directory that has a file of that name, as other stores of content do."""
+    path = root.parent / "elsewhere"
+    path.mkdir()
+    (path / DIGEST).write_bytes(b"not ours")
+    return path
+
+
+def swap(place: Path, target: Path) -> None:
+    """Put a link in the place of a directory."""
+    place.rename(target.parent / "was")
+    place.symlink_to(target)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_nothing_is_removed_through_a_link(
+    root: Path, elsewhere: Path, is_late: bool
+) -> None:
+    """Whoever has the share can put one in a directory's place, also just before a step.
+
+    An admin's gc would move blobs of a container registry into another directory.
+    """
+    prefix = object_path(root, DIGEST).parent
+
+    class Late(Disk):
+        def rename(self, source, target) -> None:
+            swap(prefix, elsewhere)
+            super().rename(source, target)
+
+    if not is_late:
+        swap(prefix, elsewhere)
+    store = store_in(root, Late() if is_late else Disk())
+
+    with pytest.raises(StoreUnavailable, match="a link or a file is in the place"):
+        store.upkeep.discard_object(DIGEST, at_s=1)
+    assert (elsewhere / DIGEST).read_bytes() == b"not ours"
+    assert list((root / "trash").iterdir()) == []
+
+
+def test_nothing_is_purged_through_a_link(root: Path, elsewhere: Path) -> None:
+    """The name of what is in the trash is known to all."""
+    (elsewhere / f"0000000001-{DIGEST}").write_bytes(b"not ours")
+    swap(root / "trash", elsewhere)
+
+    with pytest.raises(StoreUnavailable):
+        store_in(root).upkeep.purge_object(Trashed(DIGEST, 1, 1))
+    assert (elsewhere / f"0000000001-{DIGEST}").exists()
+
+
+@pytest.mark.parametrize("where", ["staging", "staging/r1", "catalog"])
+def test_nothing_is_written_through_a_link(root: Path, elsewhere: Path, where) -> None:
+    """A promoter of root's would fill other disks, and put files where others read."""
+    swap(root / where, elsewhere)
+    (elsewhere / "r1").mkdir()
+
+    with pytest.raises(StoreUnavailable):
+        store_in(root).commit_segment(b"a segment")
+    assert sorted(p.name for p in elsewhere.rglob("*")) == sorted([DIGEST, "r1"])

@@ -131,6 +131,7 @@ def _check_ours(root: Path) -> bool:
 
 def _make_directories(root: Path, *, disk: Disk, gid: int | None) -> None:
     real_root = Path(os.path.realpath(root))  # which an admin may name by a link
+    disk.confine(real_root)
     for relative in ("", *layout.DIRECTORIES):
         path = real_root / relative
         try:

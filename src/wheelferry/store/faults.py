@@ -89,6 +89,13 @@ class Faults:
             there = False  # whatever the reason, what we need is not there
         if not there:
             return self.away()
+        if exc.errno == errno.ENOTDIR:
+            return StoreUnavailable(
+                f"cannot {operation} {path}: a link or a file is in the place of a"
+                f" directory, {exc.filename or path} or one above",
+                hint="find out who made it, and remove it; `wheelferry verify` names all"
+                " that does not belong into the store",
+            )
         missing = self._find_missing(exc)
         what = "it" if missing in (None, path) else missing
         return StoreUnavailable(

@@ -59,6 +59,7 @@ class PosixStore:
         self._faults = Faults(root)
         self._runner = layout.sanitise_runner(runner)
         self._disk = disk
+        disk.confine(root)
 
     @cached_property
     def _staging(self) -> "Staging":
