@@ -161,3 +161,29 @@ def test_other_user_who_may_not_write_is_refused(root):
     """With the name of the user whose cache it is."""
     with as_user(DAEMON), pytest.raises(CacheError, match="belongs to user root"):
         check_owner(root)
+
+
+@pytest.mark.parametrize("name", ["CACHEDIR.TAG", ""])
+def test_link_to_a_file_of_roots_makes_no_cache_of_roots(root, name):
+    """A job may put one there; root would go on, in a place of the job's choice."""
+    give(root, DAEMON)
+    place = root / name
+    place.rename(root.parent / "was")
+    place.symlink_to("/etc/passwd" if name else "/etc")
+    os.lchown(place, DAEMON, -1)
+    with pytest.raises(CacheError, match="belongs to user daemon"):
+        check_owner(root)
+
+
+def test_link_that_root_made_is_followed(root):
+    """The admin has put the cache onto another disk."""
+    link = root.parent / "link"
+    link.symlink_to(root)
+    check_owner(link)
+    give(root, DAEMON)
+    with as_user(DAEMON):
+        check_owner(link)
+    for _ in range(2):
+        with pytest.raises(CacheError, match="belongs to user daemon"):
+            check_owner(link)
+        (root / "CACHEDIR.TAG").unlink(missing_ok=True)

@@ -46,13 +46,18 @@ def check_owner(root: Path) -> None:
     write to (`/tmp`), an owner who has no account here (a volume from outside of the
     container).  Others pass wherever they may write, as caches may be shared by a group.
 
+    A link in the place of the tag or of the cache is followed if it is this user's, or
+    root's.  Another user's may lead to what is root's, to have root pass.
+
     Raises CacheError.
     """
     me = os.geteuid()
     root = Path(os.path.abspath(root))
     for path in (root / "CACHEDIR.TAG", root, *root.parents):
         try:
-            status = path.stat()
+            status = path.lstat()
+            if status.st_uid in (me, _ROOT) or path in root.parents:
+                status = path.stat()
         except OSError:
             continue
         break
