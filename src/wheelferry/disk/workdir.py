@@ -6,6 +6,7 @@ dies; not by a pid, which is reused, nor by age, which a slow process reaches to
 
 import contextlib
 import os
+import re
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,8 @@ from wheelferry.disk.durable import Disk
 from wheelferry.disk.lock import FileLock, try_lock
 
 _LOCK = "lock"
+_NAME = r"(?a)[0-9]+-[0-9a-f]{16}"
+"""Of the directories that are made here.  No other is removed, wherever `parent` is."""
 
 
 class WorkDir:
@@ -65,7 +68,11 @@ class WorkDir:
 def sweep(parent: Path, *, disk: Disk) -> int:
     """Remove the directories in `parent` whose process is dead; return how many."""
     with os.scandir(parent) as found:
-        names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+        names = [
+            entry.name
+            for entry in found
+            if re.fullmatch(_NAME, entry.name) and entry.is_dir(follow_symlinks=False)
+        ]
     removed = 0
     for name in names:
         # Another user's, such as root's, or on a bad disk: it may stop nobody.
