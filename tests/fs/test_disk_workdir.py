@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.disks import CountingDisk, FailingDisk, FaultyDisk, Step
 from wheelferry.disk import Disk, WorkDir, try_lock
+from wheelferry.disk.bytelocks import ByteLocks
+from wheelferry.disk.lock import is_locked
 from wheelferry.disk.workdir import sweep
 
 _HOLD = """
@@ -196,3 +198,39 @@ def test_lock_in_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         try_lock(tmp_path / "gone" / ".lock", shared=True)
     assert list(tmp_path.iterdir()) in ([], [tmp_path / ".home"])
+
+
+def test_directories_of_other_names_are_not_swept(parent: Path, tmp_path: Path) -> None:
+    """Whoever has a link put in the place of `parent` has nothing of anybody removed."""
+    (tmp_path / "homes/user").mkdir(parents=True)
+    (tmp_path / "homes/user/file").write_text("")
+    parent.parent.mkdir()
+    parent.symlink_to(tmp_path / "homes")
+    with WorkDir.open(parent, disk=Disk()):
+        assert (tmp_path / "homes/user/file").exists()
+
+
+def test_lock_files_are_no_links(tmp_path: Path) -> None:
+    """A file would be made where it leads to, by whoever takes the lock."""
+    (tmp_path / "link").symlink_to(tmp_path / "new")
+    for take in (
+        lambda path: try_lock(path, shared=True),
+        lambda path: try_lock(path, shared=False, mode=None),
+        ByteLocks,
+    ):
+        with pytest.raises(OSError, match=os.strerror(errno.ELOOP)):
+            take(tmp_path / "link")
+    assert not (tmp_path / "new").exists()
+    assert not is_locked(tmp_path / "link")
+
+
+def test_pipe_in_the_place_of_a_lock_file_hangs_nobody(tmp_path: Path) -> None:
+    """A job may put one there, and the daemon looks whether it is locked."""
+    os.mkfifo(tmp_path / "lock")
+    code = (
+        "import sys; from pathlib import Path; from wheelferry.disk.lock import is_locked;"
+        "print(is_locked(Path(sys.argv[1])))"
+    )
+    argv = [sys.executable, "-c", code, str(tmp_path / "lock")]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, timeout=5, check=True)
+    assert done.stdout == b"False\n"

@@ -17,7 +17,7 @@ _HELD: Final = frozenset({errno.EAGAIN, errno.EACCES})
 
 
 class ByteLocks:
-    """Exclusive locks on bytes of a file, which is made if need be.
+    """Exclusive locks on bytes of a file, which is made if need be; it may be no link.
 
     They are the open file's, not the process's (`F_OFD_SETLK`): released by `close`, or
     when the process ends, and seen by another `ByteLocks` of the same process.
@@ -26,7 +26,8 @@ class ByteLocks:
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._fd = os.open(path, flags, 0o666)
 
     def try_lock(self, offset: int) -> bool:
         """Take the lock of a byte without waiting; return whether it is ours now."""

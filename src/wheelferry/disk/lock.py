@@ -9,6 +9,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple, Self
 
+# O_NONBLOCK: a FIFO in the place of a lock file must not hang us; files ignore it.
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
 
 class FileLock(NamedTuple):
     """A lock that is held; `close` or the end of a `with` block releases it."""
@@ -43,10 +46,11 @@ def try_lock(path: Path, *, shared: bool, mode: int | None = 0o666) -> FileLock 
     """Take a lock without waiting; return None if another process holds it.
 
     Makes the lock file if need be, with `mode` less the umask; if `mode` is None it
-    must be there.  Raises FileNotFoundError if it is not, or its directory is not.
+    must be there.  Raises FileNotFoundError if it is not, or its directory is not; and
+    OSError, ELOOP, for a link, through which a file could be made anywhere.
     """
     make = 0 if mode is None else os.O_CREAT
-    fd = os.open(path, os.O_RDWR | make | os.O_CLOEXEC, mode or 0)
+    fd = os.open(path, os.O_RDWR | make | _FLAGS, mode or 0)
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
@@ -66,7 +70,7 @@ def is_locked(path: Path) -> bool:
     it held.  The file is only read, so nobody who watches it hears of a change.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | _FLAGS)
     except OSError:
         return False
     try:
