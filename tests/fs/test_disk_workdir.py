@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import CountingDisk, FailingDisk, FaultyDisk, Step
+from tests.support.within import within
 from wheelferry.disk import Disk, WorkDir, try_lock
 from wheelferry.disk.bytelocks import ByteLocks
 from wheelferry.disk.lock import is_locked
@@ -20,6 +21,7 @@ from wheelferry.disk.workdir import sweep
 _HOLD = """
 import sys
 from pathlib import Path
+from tests.support.within import within
 from wheelferry.disk import Disk, WorkDir
 work = WorkDir.open(Path(sys.argv[1]), disk=Disk())
 (work.path / "file").write_text("half done")
@@ -227,10 +229,5 @@ def test_lock_files_are_no_links(tmp_path: Path) -> None:
 def test_pipe_in_the_place_of_a_lock_file_hangs_nobody(tmp_path: Path) -> None:
     """A job may put one there, and the daemon looks whether it is locked."""
     os.mkfifo(tmp_path / "lock")
-    code = (
-        "import sys; from pathlib import Path; from wheelferry.disk.lock import is_locked;"
-        "print(is_locked(Path(sys.argv[1])))"
-    )
-    argv = [sys.executable, "-c", code, str(tmp_path / "lock")]
-    done = subprocess.run(argv, stdout=subprocess.PIPE, timeout=5, check=True)
-    assert done.stdout == b"False\n"
+    with within(5):
+        assert not is_locked(tmp_path / "lock")

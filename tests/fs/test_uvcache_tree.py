@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.entries import make_info, make_tree
+from tests.support.within import within
 from wheelferry.disk import Disk
 from wheelferry.uvcache.cached import CachedEntry, Stamp
 from wheelferry.uvcache.entry import Kind
@@ -125,6 +126,14 @@ def test_file_that_became_a_pipe_does_not_block(tree):
     path.symlink_to("empty.txt")
     with pytest.raises(OSError, match="symbolic links"):
         file.open()
+
+
+@pytest.mark.parametrize("plant", [os.mkfifo, plant_outer_link])
+def test_wheel_file_that_is_no_file_does_not_block(tmp_path, plant):
+    """A pipe would hang the promotion, and a link lead it to anything that root may read."""
+    plant(tmp_path / "x.whl")
+    with within(5), pytest.raises(OSError, match="no plain file|symbolic links"):
+        list_tree(entry_of(wheel_file=tmp_path / "x.whl"))
 
 
 def test_tree_without_a_record_of_its_package_is_refused(tmp_path):

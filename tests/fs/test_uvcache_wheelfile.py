@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.entries import make_tree
+from tests.support.within import within
 from wheelferry.disk import Disk
 from wheelferry.uvcache.wheelfile import write_wheel
 
@@ -82,3 +83,13 @@ def test_existing_file_is_not_replaced(tree, tmp_path):
     target.touch()
     with pytest.raises(FileExistsError):
         write_wheel(tree, target, disk=Disk())
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_nothing_but_files_is_put_into_a_wheel(tree, tmp_path, is_link):
+    """A job edits the cache: a pipe would hang the pull, a link give away root's files."""
+    path = tree / "zz/run"
+    path.unlink()
+    path.symlink_to("/etc/passwd") if is_link else os.mkfifo(path)
+    with within(5), pytest.raises(OSError, match="no plain file|symbolic links"):
+        write(tree, tmp_path / "a.whl")

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 _BUCKET = re.compile(r"(wheels|sdists)-v\d+")
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 
 
@@ -61,9 +62,8 @@ def read_small(path: str, limit_bytes: int) -> bytes | None:
 
     Never follows a link, and never waits for the other end of a pipe.
     """
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        fd = os.open(path, flags)
+        fd = os.open(path, _READ)
     except OSError as exc:
         if exc.errno in _NO_FILE:
             return None
@@ -81,3 +81,16 @@ def read_small(path: str, limit_bytes: int) -> bytes | None:
         return data
     finally:
         os.close(fd)
+
+
+def open_plain(path: str) -> int:
+    """Open a plain file for reading, and return its descriptor, which you close.
+
+    Never follows a link, and never waits for the other end of a pipe.  Raises OSError,
+    also for whatever is no plain file.
+    """
+    fd = os.open(path, _READ)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is no plain file", path)
+    return fd

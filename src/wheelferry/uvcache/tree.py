@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from wheelferry.pack.writer import SourceFile
 from wheelferry.uvcache.cached import CachedEntry
+from wheelferry.uvcache.reading import open_plain
 from wheelferry.uvcache.wheelrecord import (
     MAX_RECORD_BYTES,
     find_dist_info,
@@ -132,12 +133,15 @@ def _list_wheel(path: Path) -> list[SourceFile]:
     # Hardly any promotion comes here.
     from zipfile import BadZipFile, ZipFile  # noqa: PLC0415
 
+    fd = open_plain(str(path))
     try:
         # Closed with the last of the files below, which hold it: to open it again for
         # each member would read the zip's directory as often.
-        wheel = ZipFile(path)
+        wheel = ZipFile(f"/proc/self/fd/{fd}")
     except (BadZipFile, NotImplementedError, ValueError) as exc:
         raise NotPackable(f"{path.name} is no sound zip file: {exc}") from exc
+    finally:
+        os.close(fd)
     members = [member for member in wheel.infolist() if not member.is_dir()]
     for member in members:
         kind = stat.S_IFMT(member.external_attr >> 16)

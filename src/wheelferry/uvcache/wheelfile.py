@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from wheelferry.disk import Disk
+from wheelferry.uvcache.reading import open_plain
 
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
 _LEVEL: Final = 1  # it is read at most once, on this runner
@@ -34,18 +35,18 @@ def write_wheel(tree: Path, target: Path, *, disk: Disk) -> None:
     fd = disk.open_new(target, 0o644)
     with open(fd, "wb") as file, ZipFile(file, "w", ZIP_DEFLATED) as wheel:
         for path in sorted(_list_files(tree), key=_order):
-            source = tree / path
-            status = source.stat()
-            member = ZipInfo(path, _EPOCH)
-            member.compress_type = ZIP_DEFLATED
-            setattr(member, _LEVEL_ATTRIBUTE, _LEVEL)
-            member.create_system = _UNIX
-            mode = 0o755 if status.st_mode & 0o111 else 0o644
-            member.external_attr = (_REGULAR | mode) << 16
-            member.file_size = status.st_size  # decides whether it needs ZIP64
-            with source.open("rb") as content, wheel.open(member, "w") as zipped:
-                while block := content.read(_BLOCK_BYTES):
-                    zipped.write(block)
+            with open(open_plain(f"{tree}/{path}"), "rb", buffering=0) as content:
+                status = os.fstat(content.fileno())
+                member = ZipInfo(path, _EPOCH)
+                member.compress_type = ZIP_DEFLATED
+                setattr(member, _LEVEL_ATTRIBUTE, _LEVEL)
+                member.create_system = _UNIX
+                mode = 0o755 if status.st_mode & 0o111 else 0o644
+                member.external_attr = (_REGULAR | mode) << 16
+                member.file_size = status.st_size  # decides whether it needs ZIP64
+                with wheel.open(member, "w") as zipped:
+                    while block := content.read(_BLOCK_BYTES):
+                        zipped.write(block)
 
 
 def _list_files(tree: Path) -> Iterator[str]:
