@@ -7,18 +7,19 @@ import re
 import signal
 import time
 import tracemalloc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fs.test_cli_deadline import IN_TIME_S, Done, Machine, machine
+from tests.fs.test_cli_deadline import IN_TIME_S, PROGRAM, Done, Machine, machine
 from tests.support.cachetree import few, make_cache, make_files, plan
 from tests.support.disks import FailingDisk
 from tests.support.locks import lock_of
 from tests.support.tiers import Ferry, empty_store
+from tests.support.within import within
 from wheelferry.bench.yard import ABANDONED_S, Yard
 from wheelferry.disk import Disk
 from wheelferry.errors import StoreError, StoreFull, StoreReadOnly
@@ -40,10 +41,16 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def bench(machine: Machine, project: Path, *flags: str, **environ: str) -> Done:
+def bench(
+    machine: Machine,
+    project: Path,
+    *flags: str,
+    module: Sequence[str] = PROGRAM,
+    **environ: str,
+) -> Done:
     """Run it, quickly."""
     argv = ("bench", f"--project={project}", "--python=3.12", "--max-size=16M")
-    return machine.run(*argv, *flags, **{"PATH": PATH, **environ})
+    return machine.run(*argv, *flags, module=module, **{"PATH": PATH, **environ})
 
 
 def read(done: Done) -> Mapping[str, Any]:
@@ -369,10 +376,10 @@ def test_runner_that_may_not_write_still_learns_what_a_pull_costs(
     machine: Machine, project: Path
 ) -> None:
     """The other ways need a folder on the share; they are unknown then."""
-    staging = machine.store / "staging"
-    staging.rename(machine.store / "elsewhere")
-    staging.symlink_to("/sys")  # where nobody may make a directory, root neither
-    found = read(bench(machine, project, "--json"))
+    for path in (machine.store / "staging", *machine.store.glob("staging/*")):
+        path.chmod(0o555)
+    module = ("tests.support.obedient", *PROGRAM)
+    found = read(bench(machine, project, "--json", module=module))
     assert found["measured"]["source"] == "store"
     assert found["ways"][-1]["fresh"]["wait_s"] > 0
     assert found["ways"][1]["fresh"]["wait_s"] is None
@@ -393,23 +400,78 @@ def test_rate_holds_all_that_is_written(machine: Machine) -> None:
     yard.remove_folder()
 
 
-def test_archive_that_somebody_replaced_takes_no_memory(
+def test_archive_that_somebody_replaced_takes_no_memory_and_no_disk(
     machine: Machine, tmp_path: Path
 ) -> None:
-    """A kilobyte on the share may be gigabytes unpacked."""
+    """A kilobyte on the share may be gigabytes unpacked: no more comes than went."""
     yard = Yard(machine.store, disk=Disk(), runner="r1")
     yard.make_folder(UNIQUE)
     archive = machine.store / f"staging/r1/{UNIQUE}.try/cache.tar.zst"
+    until_s = time.monotonic() + 60
+    yard.write_archive(str(machine.store), ["catalog"], 1 << 20, None, until_s)
     archive.write_bytes(compress(bytes(64 << 20)))
+    tar = tmp_path / "tar"  # it does not mind
+    tar.write_text("#!/bin/sh\nexec cat\n")
+    tar.chmod(0o755)
 
     tracemalloc.start()
     try:
-        yard.unpack_archive(str(tmp_path), "tar", None, time.monotonic() + 60)
+        assert not yard.unpack_archive(str(tmp_path), str(tar), None, until_s)[0]
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
     assert peak_bytes < 8 << 20
+    yard.remove_folder()
+
+
+def test_files_that_somebody_replaced_fill_no_memory_and_no_disk(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """Each may have become of any size, and is still none of this machine's."""
+    yard = Yard(machine.store, disk=Disk(), runner="r1")
+    yard.make_folder(UNIQUE)
+    until_s = time.monotonic() + 60
+    name = f"{machine.store.name}/wheelferry.json"
+    yard.write_tree(str(machine.store.parent), [name], None, until_s)
+    file = machine.store / f"staging/r1/{UNIQUE}.try/tree/{name}"
+    file.unlink()
+    with file.open("wb") as grown:
+        grown.truncate(1 << 40)
+
+    with pytest.raises(StoreError, match="File too large"):
+        yard.read_tree([name], str(tmp_path / "copy"), None, until_s)
+    assert (tmp_path / "copy" / name).stat().st_size <= 1 << 20
+    yard.remove_folder()
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_what_somebody_put_in_the_place_of_a_file_is_not_opened(
+    machine: Machine, tmp_path: Path, is_link: bool
+) -> None:
+    """A pipe would hang it for good."""
+    yard = Yard(machine.store, disk=Disk(), runner="r1")
+    yard.make_folder(UNIQUE)
+    until_s = time.monotonic() + 60
+    yard.write_probe(1 << 20, None, until_s)
+    folder = machine.store / f"staging/r1/{UNIQUE}.try"
+    (folder / "tree").mkdir()
+    (folder / "probe").unlink()
+    for name in ("probe", "cache.tar.zst", "tree/file"):
+        path = folder / name
+        path.symlink_to("/etc/passwd") if is_link else os.mkfifo(path)
+
+    with within(5):
+        for step in (
+            lambda: yard.read_probe(None, until_s)[0],
+            lambda: yard.unpack_archive(str(tmp_path), "tar", None, until_s)[0],
+            lambda: yard.read_tree(["file"], str(tmp_path / "c"), None, until_s)[1],
+            lambda: yard.forget_tree(["file"]),
+        ):
+            try:
+                assert not step()
+            except StoreError:
+                continue
     yard.remove_folder()
 
 

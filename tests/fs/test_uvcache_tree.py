@@ -132,7 +132,7 @@ def test_file_that_became_a_pipe_does_not_block(tree):
 def test_wheel_file_that_is_no_file_does_not_block(tmp_path, plant):
     """A pipe would hang the promotion, and a link lead it to anything that root may read."""
     plant(tmp_path / "x.whl")
-    with within(5), pytest.raises(OSError, match="no plain file|symbolic links"):
+    with within(5), pytest.raises(OSError, match=r"no plain file|symbolic links"):
         list_tree(entry_of(wheel_file=tmp_path / "x.whl"))
 
 

@@ -91,5 +91,5 @@ def test_nothing_but_files_is_put_into_a_wheel(tree, tmp_path, is_link):
     path = tree / "zz/run"
     path.unlink()
     path.symlink_to("/etc/passwd") if is_link else os.mkfifo(path)
-    with within(5), pytest.raises(OSError, match="no plain file|symbolic links"):
+    with within(5), pytest.raises(OSError, match=r"no plain file|symbolic links"):
         write(tree, tmp_path / "a.whl")

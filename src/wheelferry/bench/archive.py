@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from wheelferry.bench.flow import Flow
 from wheelferry.disk import Disk
@@ -57,16 +57,19 @@ def write_archive(
     max_bytes: int,
     disk: Disk,
     flow: Flow,
-) -> int:
-    """Write directories below `root` to the new file `path`; return its size.
+) -> tuple[int, int]:
+    """Write directories below `root` to the new file `path`.
 
-    0, and no file, if it would be more than `max_bytes` or there was no time.
+    Returns:
+        Its size, and that of what is in it; 0 for both, and no file, if it would be more
+        than `max_bytes` or there was no time.
     """
     fd = disk.open_unique(path)
     try:
         sink = _Sink(fd, max_bytes, disk, flow)
         packer = zstd.ZstdCompressor(level=_LEVEL)
-        with tarfile.open(fileobj=_Packed(sink, packer), mode="w|") as tar:
+        packed = _Packed(sink, packer)
+        with tarfile.open(fileobj=packed, mode="w|") as tar:
             for name in names:
                 tar.add(root / name, arcname=name)
         sink.write(packer.flush())
@@ -74,50 +77,55 @@ def write_archive(
         disk.sync_file(fd)
     except _TooMuch:
         disk.unlink(path)
-        return 0
+        return 0, 0
     finally:
         os.close(fd)
-    return sink.size_bytes
+    return sink.size_bytes, packed.raw_bytes
 
 
 class _Packed(io.RawIOBase):
     """A file object for tarfile that compresses."""
 
     def __init__(self, sink: _Sink, packer: "zstd.ZstdCompressor") -> None:
+        self.raw_bytes = 0
         self._sink = sink
         self._packer = packer
 
     def write(self, data: Any) -> int:
         """Compress some bytes and pass them on."""
+        self.raw_bytes += len(data)
         self._sink.write(self._packer.compress(data))
         return len(data)
 
 
-def unpack_archive(path: Path, target: Path, tar: str, flow: Flow) -> bool:
+def unpack_archive(
+    file: BinaryIO, target: Path, tar: str, *, max_bytes: int, flow: Flow
+) -> bool:
     """Unpack an archive with the program `tar`; return whether all was.
 
     That program touches only `target`: the archive is read here.  Whatever the archive
-    is by now, no more than a block of it is in memory.
+    is by now, no more than a block of it is in memory, and no more than `max_bytes` come
+    out of it.
     """
     unpacker = ZstdDecompressor()
-    with (
-        path.open("rb", buffering=0) as file,
-        subprocess.Popen(  # noqa: S603 - found on this machine's PATH
-            [tar, "-x", "-f", "-", "-C", str(target)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process,
-    ):
+    with subprocess.Popen(  # noqa: S603 - found on this machine's PATH
+        [tar, "-x", "-f", "-", "-C", str(target)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
         assert process.stdin is not None
         with suppress(BrokenPipeError):  # it has failed, and its code says so
-            while not unpacker.eof and flow.goes_on():
+            while not unpacker.eof and flow.goes_on() and max_bytes >= 0:
                 block = b""
                 if unpacker.needs_input:
                     if not (block := file.read(_BLOCK_BYTES)):
                         break
                     flow.wait_for(len(block))
-                process.stdin.write(unpacker.decompress(block, _BLOCK_BYTES))
-        if not unpacker.eof:
+                raw = unpacker.decompress(block, _BLOCK_BYTES)
+                max_bytes -= len(raw)
+                process.stdin.write(raw)
+        is_whole = unpacker.eof and max_bytes >= 0
+        if not is_whole:
             process.kill()
-    return unpacker.eof and process.returncode == 0
+    return is_whole and process.returncode == 0

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from wheelferry.bench.archive import unpack_archive, write_archive
 from wheelferry.bench.flow import Flow
@@ -40,6 +40,8 @@ class Yard(PosixStore):
         self._work = threading.Lock()  # held while something goes on in the folder
         self._folder: Path | None = None
         self._made_parent = False
+        self._tree_bytes = 0
+        self._raw_bytes = 0
         self._is_over = False
 
     def make_folder(self, unique: str) -> None:
@@ -96,7 +98,7 @@ class Yard(PosixStore):
             forget_pages(self._in(_PROBE))
             began_s = clock.monotonic_s()
             count = 0
-            with self._in(_PROBE).open("rb", buffering=0) as file:
+            with self._open(_PROBE) as file:
                 while flow.goes_on() and (block := file.read(BLOCK_BYTES)):
                     flow.wait_for(len(block))
                     count += len(block)
@@ -114,7 +116,9 @@ class Yard(PosixStore):
         """Copy files of this machine, one by one; return their number, bytes, seconds."""
         flow = self._flow(rate_bytes_s, until_s)
         with self._changing("write to", self._in(_TREE)):
-            return write_files(Path(root), names, self._in(_TREE), self._disk, flow)
+            written = write_files(Path(root), names, self._in(_TREE), self._disk, flow)
+            self._tree_bytes = written[1]
+            return written
 
     def read_tree(
         self,
@@ -126,7 +130,15 @@ class Yard(PosixStore):
         """Copy the first of them back, several at a time; return as `write_tree`."""
         flow = self._flow(rate_bytes_s, until_s)
         with self._changing("read", self._in(_TREE)):
-            return read_files(self._in(_TREE), names, Path(target), self._disk, flow)
+            return read_files(
+                self._in(_TREE),
+                names,
+                Path(target),
+                max_bytes=self._tree_bytes,
+                reads=self._reads,
+                disk=self._disk,
+                flow=flow,
+            )
 
     def forget_tree(self, names: Sequence[str]) -> None:
         """Have the kernel forget what it holds of these files."""
@@ -150,7 +162,7 @@ class Yard(PosixStore):
         flow = self._flow(rate_bytes_s, until_s)
         path = self._in(_ARCHIVE)
         with self._changing("write", path):
-            size_bytes = write_archive(
+            size_bytes, self._raw_bytes = write_archive(
                 path, Path(root), names, max_bytes=max_bytes, disk=self._disk, flow=flow
             )
             if size_bytes:
@@ -164,7 +176,10 @@ class Yard(PosixStore):
         flow = self._flow(rate_bytes_s, until_s)
         with self._changing("read", self._in(_ARCHIVE)):
             began_s = clock.monotonic_s()
-            is_whole = unpack_archive(self._in(_ARCHIVE), Path(target), tar, flow)
+            with self._open(_ARCHIVE) as file:
+                is_whole = unpack_archive(
+                    file, Path(target), tar, max_bytes=self._raw_bytes, flow=flow
+                )
             return is_whole, clock.monotonic_s() - began_s
 
     def forget_store(self, digests: Sequence[str]) -> None:
@@ -188,6 +203,11 @@ class Yard(PosixStore):
             raise RuntimeError("there is no folder")
         return self._folder / name
 
+    def _open(self, name: str) -> BinaryIO:
+        """Open a file of the folder: not through a link, nor what never answers."""
+        fd: int = self._reads.open_file(self._in(name))
+        return open(fd, "rb", buffering=0)
+
     def _flow(self, rate_bytes_s: int | None, until_s: float) -> Flow:
         return Flow(rate_bytes_s, until_s, is_over=lambda: self._is_over)
 
@@ -205,7 +225,8 @@ class Yard(PosixStore):
 
 def forget_pages(path: Path) -> None:
     """Have the kernel forget what it holds of a file's content; it has to be synced."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    fd = os.open(path, flags)
     try:
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
