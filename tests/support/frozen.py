@@ -25,11 +25,15 @@ def main() -> None:
     del sys.argv[1:3]
     first = os.getpid()
 
+    def is_meant(path: object) -> bool:
+        # A name alone is opened in a directory that is open: which one is not told.
+        return part in str(path) or part.rstrip("/").endswith(f"/{path}")
+
     def look(event: str, args: tuple[Any, ...]) -> None:
         if event != "open" and not event.startswith("os."):
             return
         is_first = os.getpid() == first
-        if not any(part in str(path) for path in args[:2]):
+        if not any(map(is_meant, args[:2])):
             return
         if kind == "freeze" and not is_first:
             os.kill(os.getpid(), signal.SIGSTOP)
