@@ -183,3 +183,12 @@ def test_looking_needs_nothing_installed() -> None:
     )
     loaded = done.stdout.split()
     assert not {"wheelferry", "subprocess", "logging", "json"} & set(loaded)
+
+
+def test_catalog_with_too_many_names_is_away(catalog, monkeypatch) -> None:
+    """A process that runs for ever takes no more memory than so many need."""
+    monkeypatch.setattr(look, "MAX_NAMES", 2)
+    for number in range(3):
+        assert look.look(str(catalog)).startswith(f"seen {number} ")
+        (catalog / str(number)).touch()
+    assert look.look(str(catalog)) == "away it has more than 2 names"

@@ -23,7 +23,7 @@ from wheelferry.errors import (
     StoreReadOnly,
     StoreUnavailable,
 )
-from wheelferry.store import layout
+from wheelferry.store import layout, reading
 from wheelferry.store.base import PutOutcome
 from wheelferry.store.create import create_store
 from wheelferry.store.posix import PosixStore
@@ -659,3 +659,17 @@ def test_commit_point_is_the_rename(root):
         with pytest.raises(Died):
             put(store_in(root, DyingDisk(last_step)))
         assert path.exists() is there
+
+
+def test_directory_with_too_many_names_takes_no_memory(root, monkeypatch):
+    """Anyone who may write to the store can fill one; what lists it gives up."""
+    monkeypatch.setattr(reading, "MAX_NAMES", 5)
+    store = PosixStore(root, disk=Disk(), runner="r")
+    for number in range(5):
+        (root / f"catalog/{number}").touch()
+    assert store.list_segments() == frozenset()
+    (root / "catalog/5").touch()
+    with pytest.raises(StoreUnavailable, match="File too large"):
+        store.list_segments()
+    with pytest.raises(StoreUnavailable, match="File too large"):
+        list(store.upkeep.list_foreign())

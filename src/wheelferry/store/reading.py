@@ -9,7 +9,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -20,6 +20,9 @@ from wheelferry.store.faults import Faults
 # O_NONBLOCK: a FIFO in the place of an object must not hang us; files ignore it.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _LOOK = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
+
+MAX_NAMES = 1 << 20
+"""Of one directory: a list of so many takes 100 MB, and no store has nearly as many."""
 
 _MAX_READ_BYTES = 4 << 20
 """Of one call, so that a large segment over a slow line is several steps."""
@@ -68,9 +71,12 @@ class Reads:
         beat()
 
     def list_names(self, directory: Path) -> list[str]:
-        """Return the names in a directory, as the server has them now."""
+        """Return the names in a directory, as the server has them now.
+
+        Raises OSError, EFBIG, if there are more than MAX_NAMES.
+        """
         with os.scandir(directory) as entries:
-            names = [entry.name for entry in entries]
+            names = [entry.name for entry in _bounded(entries, directory)]
         beat()
         return names
 
@@ -83,7 +89,7 @@ class Reads:
                     entry.is_file(follow_symlinks=False),
                     entry.is_dir(follow_symlinks=False),
                 )
-                for entry in entries
+                for entry in _bounded(entries, directory)
             ]
         beat()
         return found
@@ -199,6 +205,13 @@ def _list_again(list_it: Callable[[Path], list[T]], directory: Path) -> list[T]:
         if exc.errno != errno.ESTALE:
             raise
     return list_it(directory)
+
+
+def _bounded(items: Iterable[T], directory: Path) -> Iterator[T]:
+    for count, item in enumerate(items):
+        if count == MAX_NAMES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(directory))
+        yield item
 
 
 def _fill(reads: Reads, fd: int, size_bytes: int) -> bytes:
