@@ -13,6 +13,7 @@ from typing import NamedTuple
 from wheelferry.disk import Disk
 from wheelferry.disk.durable import Buffer, StrPath
 
+_NO_STEPS = frozenset({"confine"})
 _NEW = frozenset({"open_unique", "open_new", "make_dir", "make_dirs"})
 
 
@@ -320,5 +321,6 @@ def unwrapped(disk: type[CountingDisk]) -> list[str]:
     return sorted(
         name
         for name, value in methods
-        if not name.startswith("_") and getattr(disk, name) is value
+        if not (name.startswith("_") or name in _NO_STEPS)
+        and getattr(disk, name) is value
     )
