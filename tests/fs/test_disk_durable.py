@@ -63,6 +63,7 @@ STEPS: dict[str, Callable[[Disk, Path], object]] = {
     "rename-to": lambda disk, path: disk.rename(path.parent / "own", path / "new"),
     "link-from": lambda disk, path: disk.link_new(path / "file", path.parent / "new"),
     "link-to": lambda disk, path: disk.link_new(path.parent / "own", path / "new"),
+    "symlink": lambda disk, path: disk.symlink("file", path / "new"),
     "unlink": lambda disk, path: disk.unlink(path / "file"),
     "remove_dir": lambda disk, path: disk.remove_dir(path / "empty"),
     "remove_tree": lambda disk, path: disk.remove_tree(path / "full"),

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -456,3 +457,24 @@ def test_reading_for_the_store_is_no_use(tmp_path: Path) -> None:
 
     files = [p for p in (cache / "archive-v0").rglob("*") if p.is_file()]
     assert {path.stat().st_atime for path in files} == {0}
+
+
+@pytest.mark.parametrize("names", ["archive-v*", "wheels-v*", "sdists-v*"])
+def test_nothing_is_taken_out_of_what_a_link_leads_to(
+    cache: Path, tmp_path: Path, names: str
+) -> None:
+    """A job in a container may put one there, to a place of the host's.
+
+    The symptom was that each directory there was an archive that nothing names, and went.
+    """
+    elsewhere = tmp_path / "elsewhere"
+    (place,) = cache.glob(names)
+    place.rename(elsewhere)
+    (elsewhere / "home").mkdir()
+    (elsewhere / "home/file").write_bytes(b"x" * 5000)
+    place.symlink_to(elsewhere)
+    before = snapshot(elsewhere)
+
+    with suppress(CacheError):
+        trim(cache, 1)
+    assert snapshot(elsewhere) == before

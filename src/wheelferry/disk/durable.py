@@ -147,7 +147,8 @@ class Disk:
 
     def symlink(self, content: str, path: StrPath) -> None:
         """Make a symbolic link; raises FileExistsError if there is something."""
-        os.symlink(content, path)
+        with self._place(path) as (name, folder):
+            os.symlink(content, name, dir_fd=folder)
 
     def unlink(self, path: StrPath) -> bool:
         """Remove a file or link; return False if there was none."""

@@ -14,7 +14,10 @@ from wheelferry.uvcache.presence import Inspector
 
 
 class Stage:
-    """The staging area of one restore.
+    """The staging area of one restore, or of one trim.
+
+    No step of the disk leads out of the cache from then on: jobs own what is in it.  Those
+    in a container may put links there that lead nowhere for them, but somewhere here.
 
     Args:
         root: Of the cache; need not exist yet.
@@ -32,6 +35,7 @@ class Stage:
         self.disk = disk
         self._made = 0
         check_owner(self.root)
+        disk.confine(self.root)
         existing = self.root
         while not existing.exists():
             existing = existing.parent
