@@ -358,6 +358,8 @@ def test_socket_that_could_serve_nobody_is_an_error(
     """The configuration is refused, before anything is started."""
     config = tmp_path / "config.toml"
     config.write_text(f"[store]\npath = '/mnt/x'\n[daemon]\n{settings}\n")
-    with RunningDaemon(tmp_path / "uv", tmp_path, "--config", str(config)) as daemon:
+    with RunningDaemon(
+        tmp_path / "uv", tmp_path / "store", "--config", str(config)
+    ) as daemon:
         assert daemon.process.wait(20) == 2
         assert why in daemon.said()
